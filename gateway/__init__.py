@@ -1,0 +1,1 @@
+"""Answers Twilio phone calls with Vatel voice agents."""

@@ -1,0 +1,1 @@
+"""What sound is: mu-law, resampling, tones. Pure."""

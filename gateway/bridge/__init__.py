@@ -1,0 +1,1 @@
+"""What happens in a call: one object a call, no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""The I/O round a bridge: shell, tools, registry."""

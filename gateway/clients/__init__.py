@@ -1,0 +1,1 @@
+"""One file per vendor endpoint; nobody else speaks to vendors."""

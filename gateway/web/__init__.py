@@ -1,0 +1,1 @@
+"""The doors: webhooks, media socket, health."""

@@ -1,0 +1,1 @@
+"""What the peers say: bytes to typed messages and back. Pure."""
