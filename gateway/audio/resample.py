@@ -1,0 +1,118 @@
+"""Resampling between the line's 8 kHz and the agent's 24 kHz, the ratio being exactly three.
+
+The same linear-phase low-pass filter serves both ways: it removes the images that tripling the rate makes,
+and what would fold back into the speech band when the rate is divided. Samples are integers and taps are
+multiples of 2**-24, so every product and every partial sum fits the 53 bits of a double: nothing is rounded
+before the end, the order of summation cannot matter, and the output is the same whatever the chunking.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+RATIO: Final = 3
+"""Agent samples for each line sample."""
+
+DELAY: Final = 15
+"""Delay of either direction in samples of 8 kHz: 1.875 ms."""
+
+_HALF: Final = DELAY * RATIO  # taps on either side of the middle one: a whole number of line samples
+_CUTOFF: Final = 3930 / 24000  # in cycles per sample
+_BETA: Final = 7.9  # with the cutoff, trades ripple up to 3.4 kHz for rejection from 4.6 kHz on
+_TAP_SCALE: Final = 2.0**24
+
+_BLOCK: Final = 16  # line samples to a matrix row: of 8 to 160, the fastest on a frame of 160
+_ROWS: Final = 50  # at most 100 ms to a product: more, and BLAS would wake its threads for each
+_LOWEST: Final = np.array(-32768.0)  # arrays, because ufuncs take them faster than Python numbers
+_HIGHEST: Final = np.array(32767.0)
+
+
+def _design() -> NDArray[np.float64]:
+    """Return the taps at 24 kHz, shape (91,), of unit gain: a sinc under a Kaiser window."""
+    position = np.arange(-_HALF, _HALF + 1)
+    taps: NDArray[np.float64] = np.sinc(2 * _CUTOFF * position) * np.kaiser(len(position), _BETA)
+    return np.rint(taps / float(taps.sum()) * _TAP_SCALE) / _TAP_SCALE
+
+
+TAPS: Final = _design()
+"""The filter at 24 kHz, shape (91,), gain one at 0 Hz."""
+
+
+class _Filter:
+    """A FIR filter applied block by block: a row of inputs times a fixed matrix is a block of outputs."""
+
+    def __init__(self, matrix: NDArray[np.float64], block: int) -> None:
+        row, self._produced = matrix.shape
+        self._matrix = matrix
+        self._block = block
+        self._history = row - block
+        self._piece = _ROWS * block
+        self._inputs = np.zeros(self._history + self._piece)
+        step = self._inputs.itemsize
+        self._rows = as_strided(self._inputs, (_ROWS, row), (block * step, step))
+        self._outputs = np.empty((_ROWS, self._produced))
+
+    def feed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Take samples, shape (n,), and return what they yield, saturated to 16 bits."""
+        if len(samples) <= self._piece:
+            return self._filter(samples)
+        pieces = range(0, len(samples), self._piece)
+        return np.concatenate([self._filter(samples[at : at + self._piece]) for at in pieces])
+
+    def reset(self) -> None:
+        """Forget what was heard, as if silence had come before."""
+        self._inputs[:] = 0
+
+    def _filter(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        count = len(samples)
+        inputs, history = self._inputs, self._history
+        inputs[history : history + count] = samples
+        rows = -(-count // self._block)
+        # A last row that is not full reads old samples as its newest: they reach only outputs left out below.
+        outputs = np.matmul(self._rows[:rows], self._matrix, out=self._outputs[:rows])
+        inputs[:history] = inputs[count : count + history]
+        whole = outputs.reshape(-1)[: count * self._produced // self._block]
+        np.rint(whole, out=whole)
+        np.maximum(whole, _LOWEST, out=whole)
+        np.minimum(whole, _HIGHEST, out=whole)
+        return whole.astype(np.int16)
+
+
+def _up_matrix() -> NDArray[np.float64]:
+    """Return the matrix from 30 old and 16 new line samples to 48 agent samples."""
+    matrix = np.zeros((2 * DELAY + _BLOCK, RATIO * _BLOCK))
+    for column in range(RATIO * _BLOCK):
+        # Tap k falls on a line sample when the output less k is a multiple of three.
+        taps = TAPS[column % RATIO :: RATIO] * RATIO
+        newest = 2 * DELAY + column // RATIO
+        matrix[newest - len(taps) + 1 : newest + 1, column] = taps[::-1]
+    return matrix
+
+
+def _down_matrix() -> NDArray[np.float64]:
+    """Return the matrix from 90 old and 48 new agent samples to 16 line samples."""
+    matrix = np.zeros((2 * _HALF + RATIO * _BLOCK, _BLOCK))
+    for column in range(_BLOCK):
+        newest = 2 * _HALF + RATIO * column
+        matrix[newest - 2 * _HALF : newest + 1, column] = TAPS[::-1]
+    return matrix
+
+
+_UP: Final = _up_matrix()
+_DOWN: Final = _down_matrix()
+
+
+class Upsampler(_Filter):
+    """8 kHz to 24 kHz: n samples in, 3 n samples out, 1.875 ms late."""
+
+    def __init__(self) -> None:
+        super().__init__(_UP, _BLOCK)
+
+
+class Downsampler(_Filter):
+    """24 kHz to 8 kHz: 3 n samples in, n samples out, 1.875 ms late; always feed a multiple of three."""
+
+    def __init__(self) -> None:
+        super().__init__(_DOWN, RATIO * _BLOCK)

@@ -1,0 +1,67 @@
+"""The two directions of a call: the line's mu-law 8 kHz, the agent's 16-bit little-endian PCM at 24 kHz."""
+
+from typing import Final
+
+import numpy as np
+
+from gateway.audio import mulaw as g711
+from gateway.audio.resample import DELAY, RATIO, Downsampler, Upsampler
+
+_PCM: Final = np.dtype("<i2")
+_STEP: Final = RATIO * _PCM.itemsize  # bytes of PCM to one of mu-law
+
+# The delay and one more, so that the line sample nearest to the last one spoken is sent even if it is later.
+_TAIL: Final = (DELAY + 1) * _STEP
+
+
+class CallerToAgent:
+    """Turns the caller's mu-law into PCM for the agent, 1.875 ms late."""
+
+    def __init__(self) -> None:
+        self._filter = Upsampler()
+
+    def feed(self, mulaw: bytes) -> bytes:
+        """Take n bytes of mu-law and return 6 n bytes of PCM."""
+        samples = self._filter.feed(g711.decode(mulaw))
+        return samples.astype(_PCM, copy=False).tobytes()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._filter.reset()
+
+
+class AgentToCaller:
+    """Turns the agent's PCM into mu-law for the caller, 1.875 ms late."""
+
+    def __init__(self) -> None:
+        self._filter = Downsampler()
+        # Bytes that do not yet make three samples, always fewer than six.
+        self._rest = b""
+        # Whether anything was fed since the turn began.
+        self._sounding = False
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take any number of bytes of PCM; return a byte of mu-law for each three samples now complete."""
+        if self._rest:
+            pcm = self._rest + pcm
+        whole = len(pcm) - len(pcm) % _STEP
+        self._rest = pcm[whole:]
+        if not whole:
+            return b""
+        self._sounding = True
+        samples = np.frombuffer(pcm, _PCM, whole // _PCM.itemsize)
+        return g711.encode(self._filter.feed(samples))
+
+    def flush(self) -> bytes:
+        """End the turn: return the 2 ms still to be heard, nothing if nothing was said, and start afresh."""
+        rest = self._rest[: len(self._rest) - len(self._rest) % _PCM.itemsize]
+        self._rest = b""
+        tail = self.feed(rest.ljust(_TAIL, b"\0")) if rest or self._sounding else b""
+        self.reset()
+        return tail
+
+    def reset(self) -> None:
+        """Forget everything, carried bytes included: the caller barged in."""
+        self._filter.reset()
+        self._rest = b""
+        self._sounding = False

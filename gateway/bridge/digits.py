@@ -1,0 +1,146 @@
+"""Keys the caller presses, collected for the agent's ``collect_digits`` tool."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from gateway.bridge.limits import Limits
+from gateway.errors import ToolError
+from gateway.ids import ToolCallId
+from gateway.wire.agent_session import JSON, ToolCall
+
+_MOST_DIGITS: Final = 64
+_LONGEST_TIMEOUT_S: Final = 120.0
+_KEYS: Final = frozenset("0123456789*#ABCD")
+
+
+class EndedBy(StrEnum):
+    """Why a collection is complete."""
+
+    MAX_DIGITS = "max_digits"
+    FINISH_KEY = "finish_key"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The keys of one collection. They are for the agent alone, never for a log."""
+
+    call_id: ToolCallId
+    digits: str = field(repr=False)
+    ended_by: EndedBy
+
+
+@dataclass(slots=True)
+class _Collection:
+    call_id: ToolCallId
+    max_digits: int
+    timeout_s: float
+    finish_on: str
+    since: float  # the last key, or the end of the agent's question
+    digits: str = field(default="", repr=False)
+
+
+class DigitCollector:
+    """Collects keys when it is asked to; keys pressed shortly before that count too."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._default_timeout_s = limits.digit_timeout_s
+        self._type_ahead_s = limits.type_ahead_s
+        self._ahead: deque[tuple[float, str]] = deque(maxlen=_MOST_DIGITS)
+        self._collection: _Collection | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """When the running collection ends for want of keys."""
+        return self._collection.since + self._collection.timeout_s if self._collection else None
+
+    def start(self, call: ToolCall, now: float) -> Collected | None:
+        """Begin to collect; the result at once if enough was typed ahead.
+
+        Raises:
+            ToolError: the arguments are of no use, or a collection is running.
+        """
+        if self._collection:
+            raise ToolError("digits are being collected already", code="busy")
+        self._collection = _Collection(
+            call.id,
+            max_digits=_whole(call.arguments, "max_digits", 1, _MOST_DIGITS, default=_MOST_DIGITS),
+            timeout_s=_seconds(call.arguments, self._default_timeout_s),
+            finish_on=_keys(call.arguments),
+            since=now,
+        )
+        ahead = [digit for at, digit in self._ahead if now - at <= self._type_ahead_s]
+        self._ahead.clear()
+        for digit in ahead:
+            collected = self.press(digit, now)
+            if collected:
+                return collected
+        return None
+
+    def press(self, digit: str, now: float) -> Collected | None:
+        """Take a key; the result if it was the last one."""
+        running = self._collection
+        if running is None:
+            self._ahead.append((now, digit))
+            return None
+        running.since = now
+        if digit in running.finish_on:
+            return self._finish(EndedBy.FINISH_KEY)
+        running.digits += digit
+        return self._finish(EndedBy.MAX_DIGITS) if len(running.digits) >= running.max_digits else None
+
+    def tick(self, now: float, idle_since: float | None) -> Collected | None:
+        """End for want of keys; the wait begins when the caller has heard the agent out.
+
+        Args:
+            now: The time.
+            idle_since: When the agent's last audio was heard; ``None`` while some is playing.
+        """
+        running = self._collection
+        if running is None or now < running.since + running.timeout_s:
+            return None
+        running.since = max(running.since, now if idle_since is None else idle_since)
+        return self._finish(EndedBy.TIMEOUT) if now >= running.since + running.timeout_s else None
+
+    def _finish(self, ended_by: EndedBy) -> Collected | None:
+        running, self._collection = self._collection, None
+        return Collected(running.call_id, running.digits, ended_by) if running else None
+
+
+def _whole(arguments: dict[str, JSON], name: str, least: int, most: int, default: int) -> int:
+    value = arguments.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ToolError(f"{name} must be a whole number from {least} to {most}", code="invalid_arguments")
+    return value
+
+
+def _seconds(arguments: dict[str, JSON], default: float) -> float:
+    value = arguments.get("timeout_s")
+    if value is None:
+        return default
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _LONGEST_TIMEOUT_S:
+        most = int(_LONGEST_TIMEOUT_S)
+        raise ToolError(f"timeout_s must be a number of seconds up to {most}", code="invalid_arguments")
+    return float(value)
+
+
+def _keys(arguments: dict[str, JSON]) -> str:
+    value = arguments.get("finish_on")
+    if value is None:
+        return "#"
+    if not isinstance(value, str) or not set(value) <= _KEYS:
+        raise ToolError("finish_on must be keys of 0-9, *, # or empty", code="invalid_arguments")
+    return value

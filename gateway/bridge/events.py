@@ -1,0 +1,74 @@
+"""What can happen to a call: what either peer says, and what the shell has to tell."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.ids import ToolCallId
+from gateway.wire import agent_session, media_stream
+
+
+class Leg(StrEnum):
+    """One of the two sides of a call."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Twilio announced the call, and it is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLost:
+    """The stream's socket closed without ``stop``, or nobody read what was sent."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierEnded:
+    """A status callback says that the call is over."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLost:
+    """The agent's session could not be had, or its connection broke."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool ran to its end; ``output`` is JSON text, an error included."""
+
+    call_id: ToolCallId
+    output: str = field(repr=False)
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFinished:
+    """Twilio took the transfer, or refused it with ``error``."""
+
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message of one leg could not be read and was dropped."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The process must stop now; the call goes on elsewhere."""
+
+
+ShellEvent = (
+    Admitted | CallerLost | CarrierEnded | AgentLost | ToolFinished | TransferFinished | Malformed | HandOver
+)
+Event = media_stream.Message | agent_session.Message | ShellEvent

@@ -1,0 +1,275 @@
+"""Agent audio on its way to the caller: what waits here, what is at Twilio, what was heard.
+
+Twilio queues whatever it is sent and plays it in order; a mark comes back when everything before it has
+been played, or when a clear flushed it (https://www.twilio.com/docs/voice/media-streams/websocket-messages).
+Returned marks are the credit: no more than the lead is ever unheard at Twilio, and nothing here sleeps.
+
+Sizes are bytes of mu-law: 8 a millisecond. Time at Twilio is reckoned as if messages took none to get
+there. That is right for a cut, since the audio and the clear travel the same way.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from gateway.bridge.commands import Clear, Command, PlaceMark, Play, Tell
+from gateway.bridge.limits import Limits
+from gateway.bridge.report import RoundTrip
+from gateway.bridge.turns import Turn
+from gateway.ids import MarkName
+
+BYTES_PER_MS = 8
+FRAME = 160
+_BYTES_PER_S = 8000.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Audio of one turn that has not been sent."""
+
+    turn: Turn
+    audio: bytearray
+    closed: bool = False  # nothing follows: send the last part of a frame too
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Audio between two marks; none in the fence behind a clear."""
+
+    number: int
+    ends: float  # when it will have been played
+    parts: list[tuple[Turn, int]] = field(default_factory=list)
+    size: int = 0
+
+
+class Playout:
+    """The ledger of agent audio: waiting, sent, heard or cut."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._lead = limits.playout_lead_ms * BYTES_PER_MS
+        self._stretch_size = min(limits.mark_every_ms * BYTES_PER_MS, self._lead)
+        self._waiting_bound = int(limits.waiting_audio_s * _BYTES_PER_S)
+        self._grace_s = limits.mark_grace_s
+        self._idle_flush_s = limits.idle_flush_s
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_size = 0
+        self._sent: deque[_Stretch] = deque()  # behind a mark that is not back
+        self._open: _Stretch | None = None  # sent, no mark behind it yet
+        self._unheard = 0
+        self._generation = 0
+        self._number = 0
+        self._plays_until = 0.0
+        self._late_s = 0.0  # how much later than reckoned the last mark says Twilio plays
+        self._round_trip_s: float | None = None
+        self._by_clock = False  # marks fail to return
+        self._unproved = False  # something was sent since the last clear and no mark proves it played
+        self._fed_at = 0.0
+        self._held = True  # there is no stream yet
+        self.idle_since = 0.0
+        self.marks_missing = 0
+        self.marks_stale = 0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits, and the caller has heard all that was sent."""
+        return not self._waiting_size and not self._unheard
+
+    @property
+    def unheard_ms(self) -> float:
+        """Audio at Twilio that the caller has not heard."""
+        return self._unheard / BYTES_PER_MS
+
+    def remaining_s(self, now: float) -> float:
+        """How long it takes until all of it has been heard, if nothing goes wrong."""
+        return max(0.0, self._plays_until - now) + self._waiting_size / _BYTES_PER_S
+
+    @property
+    def deadline(self) -> float | None:
+        """When something must be done though nothing happens."""
+        due = self._overdue_at()
+        if self._lingering:
+            flush = self._fed_at + self._idle_flush_s
+            due = flush if due is None else min(due, flush)
+        return due
+
+    def open(self, now: float) -> list[Command]:
+        """The stream is there: send what waited for it."""
+        self._held = False
+        return self._pump(now)
+
+    def feed(self, turn: Turn, audio: bytes, now: float) -> tuple[list[Command], int]:
+        """Take audio of a turn; return what to send now, and the bytes dropped at the bound."""
+        kept = audio[: max(0, self._waiting_bound - self._waiting_size)]
+        self._fed_at = now
+        if kept:
+            last = self._waiting[-1] if self._waiting else None
+            if last is not None and last.turn is turn and not last.closed:
+                last.audio += kept
+            else:
+                self._waiting.append(_Waiting(turn, bytearray(kept)))
+            self._waiting_size += len(kept)
+            turn.received += len(kept)
+        return self._pump(now), len(audio) - len(kept)
+
+    def close(self, turn: Turn, now: float) -> list[Command]:
+        """Nothing follows in this turn: send its last part of a frame, with a mark behind it."""
+        for waiting in self._waiting:
+            if waiting.turn is turn:
+                waiting.closed = True
+        commands = self._pump(now)
+        if not self._waiting_size:
+            commands += self._place_mark()
+        return commands
+
+    def mark_returned(self, name: MarkName, now: float) -> list[Command]:
+        """A mark is back: what lies before it was heard, unless a clear flushed it."""
+        number = self._own(name)
+        if number is None:
+            self.marks_stale += 1
+            return []
+        self._by_clock = False
+        if not self._sent or number < self._sent[0].number:
+            return []  # given up before, and counted as heard by the clock
+        commands: list[Command] = []
+        while self._sent and self._sent[0].number <= number:
+            stretch = self._sent.popleft()
+            self._heard(stretch, now, proved=True)
+            if stretch.number == number:
+                commands.append(Tell(RoundTrip(self._measure(stretch, now) * 1000.0)))
+        self._unproved = bool(self._sent or self._open)
+        return commands + self._pump(now)
+
+    def tick(self, now: float) -> list[Command]:
+        """Do what is due: give up marks that are overdue, send what waits for company."""
+        while (due := self._overdue_at()) is not None and now >= due:
+            self.marks_missing += 1
+            self._by_clock = True
+            self._heard(self._sent.popleft(), now, proved=False)
+        if self._lingering and now - self._fed_at >= self._idle_flush_s:
+            for waiting in self._waiting:
+                waiting.closed = True
+            return self._pump(now) + self._place_mark()
+        return self._pump(now)
+
+    def cut(self, now: float) -> tuple[list[Command], int]:
+        """Drop all that is not heard; return what to send, and how many bytes the caller will not hear."""
+        lost = self.settle(now)
+        if not self._unproved:
+            return [], lost
+        self._unproved = False
+        self._generation += 1
+        self._number = 0
+        fence = self._next_stretch(now)
+        self._sent.append(fence)
+        return [Clear(), PlaceMark(self._name(fence))], lost
+
+    def settle(self, now: float) -> int:
+        """Close the account: what was reckoned to have been played is heard, the rest is cut."""
+        played = self._unheard - min(self._unheard, self._unplayed(now))
+        lost = self._waiting_size + self._unheard - played
+        if self._open:
+            self._sent.append(self._open)
+            self._open = None
+        for stretch in self._sent:
+            for turn, size in stretch.parts:
+                heard = min(size, played)
+                turn.heard += heard
+                played -= heard
+        self._sent.clear()
+        self._waiting.clear()
+        self._waiting_size = self._unheard = 0
+        self._plays_until = now
+        self._late_s = 0.0
+        self.idle_since = now
+        return lost
+
+    def _unplayed(self, now: float) -> int:
+        return max(0, round((self._plays_until + self._late_s - now) * _BYTES_PER_S))
+
+    def _room(self) -> int:
+        return self._lead - self._unheard
+
+    @property
+    def _lingering(self) -> bool:
+        """Less than a frame waits, or audio without a mark is out: the agent paused within its turn."""
+        part = 0 < self._waiting_size < FRAME and not self._held
+        return self._open is not None or (part and self._room() >= FRAME)
+
+    def _pump(self, now: float) -> list[Command]:
+        """Send what waits, as far as the lead allows, in whole frames."""
+        commands: list[Command] = []
+        while self._waiting and not self._held:
+            head = self._waiting[0]
+            size = min(
+                len(head.audio), self._room(), self._stretch_size - (self._open.size if self._open else 0)
+            )
+            if size < len(head.audio) or not (head.closed or len(self._waiting) > 1):
+                size -= size % FRAME
+            if size <= 0 and head.audio:
+                break
+            if size > 0:
+                commands += self._send(head, size, now)
+            if not head.audio:
+                self._waiting.popleft()
+                if head.closed:
+                    commands += self._place_mark()
+        return commands
+
+    def _send(self, head: _Waiting, size: int, now: float) -> list[Command]:
+        audio = bytes(head.audio[:size])
+        del head.audio[:size]
+        self._waiting_size -= size
+        self._unheard += size
+        self._unproved = True
+        self._plays_until = max(now, self._plays_until) + size / _BYTES_PER_S
+        stretch = self._open = self._open or self._next_stretch(now)
+        stretch.ends = self._plays_until
+        stretch.size += size
+        stretch.parts.append((head.turn, size))
+        full = stretch.size >= self._stretch_size or self._room() < FRAME
+        return [Play(audio), *(self._place_mark() if full else [])]
+
+    def _next_stretch(self, now: float) -> _Stretch:
+        self._number += 1
+        return _Stretch(self._number, ends=now)
+
+    def _place_mark(self) -> list[Command]:
+        stretch = self._open
+        if stretch is None:
+            return []
+        self._open = None
+        self._sent.append(stretch)
+        return [PlaceMark(self._name(stretch))]
+
+    def _name(self, stretch: _Stretch) -> MarkName:
+        return MarkName(f"g{self._generation}.{stretch.number}")
+
+    def _own(self, name: MarkName) -> int | None:
+        """The number of a mark of this generation; older ones were flushed by a clear, not heard."""
+        generation, _, number = name.partition(".")
+        if generation != f"g{self._generation}" or not (number.isascii() and number.isdigit()):
+            return None
+        value = int(number[:9])
+        return value if value <= self._number else None
+
+    def _heard(self, stretch: _Stretch, now: float, *, proved: bool) -> None:
+        for turn, size in stretch.parts:
+            turn.heard += size
+            if proved:
+                turn.proved += size
+        self._unheard -= stretch.size
+        if self.idle:
+            self.idle_since = now
+
+    def _measure(self, stretch: _Stretch, now: float) -> float:
+        """Learn the round trip, and how late Twilio plays beyond the shortest one seen."""
+        took = max(0.0, now - stretch.ends)
+        shortest = took if self._round_trip_s is None else min(self._round_trip_s, took)
+        self._round_trip_s = shortest
+        self._late_s = took - shortest
+        return took
+
+    def _overdue_at(self) -> float | None:
+        if not self._sent:
+            return None
+        grace = 0.0 if self._by_clock else self._grace_s
+        return self._sent[0].ends + (self._round_trip_s or 0.0) + grace

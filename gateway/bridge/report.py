@@ -1,0 +1,127 @@
+"""What is known of a call when it is over, and the notes it gives on its way."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.ids import SessionId, TurnId
+
+TURNS_KEPT = 500
+"""Turns a report holds; a call with more keeps the newest."""
+
+
+class Ending(StrEnum):
+    """Why a call ended."""
+
+    CALLER_HUNG_UP = "caller_hung_up"
+    AGENT_ENDED = "agent_ended"  # session_ended
+    AGENT_HUNG_UP = "agent_hung_up"  # the end_call tool
+    TRANSFERRED = "transferred"
+    AGENT_UNAVAILABLE = "agent_unavailable"  # never joined
+    AGENT_LOST = "agent_lost"
+    NO_STREAM = "no_stream"
+    STREAM_LOST = "stream_lost"
+    STREAM_SILENT = "stream_silent"
+    STREAM_GARBLED = "stream_garbled"
+    TIME_LIMIT = "time_limit"
+    HANDED_OVER = "handed_over"
+    GATEWAY_ERROR = "gateway_error"
+
+    @property
+    def by(self) -> str:
+        """Who ended the call."""
+        return _BY[self]
+
+
+_BY = {
+    Ending.CALLER_HUNG_UP: "caller",
+    Ending.AGENT_ENDED: "agent",
+    Ending.AGENT_HUNG_UP: "agent",
+    Ending.TRANSFERRED: "transfer",
+    Ending.AGENT_UNAVAILABLE: "agent_failure",
+    Ending.AGENT_LOST: "agent_failure",
+    Ending.NO_STREAM: "carrier",
+    Ending.STREAM_LOST: "carrier",
+    Ending.STREAM_SILENT: "carrier",
+    Ending.STREAM_GARBLED: "carrier",
+    Ending.TIME_LIMIT: "limit",
+    Ending.HANDED_OVER: "drain",
+    Ending.GATEWAY_ERROR: "gateway",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReport:
+    """What became of one turn. Text is what was said, never for a log."""
+
+    turn_id: TurnId
+    spoken_ms: float  # audio the agent sent
+    heard_ms: float  # audio the caller heard
+    proved_ms: float  # as told by returned marks; the rest is reckoned by the clock
+    cut: bool
+    heard_text: str = field(repr=False)
+    cut_text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The agent is there, so long after the call was taken."""
+
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAudio:
+    """The first agent audio went out, so long after the stream opened."""
+
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """A mark came back: to Twilio, through its playout, and back, less the audio before it."""
+
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargedIn:
+    """The caller cut the agent off; ``cleared`` if Twilio held audio."""
+
+    cut_ms: float
+    cleared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """A tool call was answered: ``outcome`` is ``ok`` or the code of the error."""
+
+    name: str
+    outcome: str
+    took_ms: float
+
+
+Note = TurnReport | Joined | FirstAudio | RoundTrip | BargedIn | ToolAnswered
+
+
+@dataclass(slots=True)
+class CallReport:
+    """One call, from the webhook to its end. Times are milliseconds from the stream's opening."""
+
+    session_id: SessionId | None = None
+    ending: Ending | None = None
+    detail: str = ""
+    connected_ms: float = 0.0
+    first_audio_ms: float | None = None
+    turns: list[TurnReport] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def close(self, ending: Ending, detail: str, connected_s: float, first_audio_ms: float | None) -> None:
+        """The call is over."""
+        self.ending, self.detail = ending, detail
+        self.connected_ms, self.first_audio_ms = connected_s * 1000.0, first_audio_ms
+
+    def add_turn(self, turn: TurnReport) -> None:
+        """Keep a turn, forgetting the oldest past the bound."""
+        self.turns.append(turn)
+        del self.turns[:-TURNS_KEPT]

@@ -1,0 +1,86 @@
+"""What the agent asks for: tools of the user's, keys of the caller's, and the end of the call."""
+
+from typing import Final
+
+from gateway.bridge.commands import Command
+from gateway.bridge.digits import Collected, DigitCollector
+from gateway.bridge.events import ToolFinished
+from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.tools import ToolDesk, json_output
+from gateway.errors import ToolError
+from gateway.ids import E164
+from gateway.wire.agent_session import ToolCall
+from gateway.wire.media_stream import Dtmf
+
+END_CALL: Final = "end_call"
+TRANSFER_CALL: Final = "transfer_call"
+COLLECT_DIGITS: Final = "collect_digits"
+BUILT_IN: Final = frozenset({END_CALL, TRANSFER_CALL, COLLECT_DIGITS})
+
+
+class Requests:
+    """The tools of one call, the built-in ones included."""
+
+    def __init__(self, limits: Limits, book: ToolBook) -> None:
+        self._transfer_numbers = book.transfer_numbers
+        self._digits = DigitCollector(limits)
+        self.desk = ToolDesk(limits, book)
+
+    @property
+    def deadline(self) -> float | None:
+        """When a tool runs out of time, or the wait for a key is over."""
+        times = (self.desk.deadline, self._digits.deadline)
+        return min((at for at in times if at is not None), default=None)
+
+    def start(self, call: ToolCall, now: float) -> list[Command]:
+        """Run a tool, or begin to collect digits."""
+        if call.name != COLLECT_DIGITS:
+            return self.desk.start(call, now)
+        self.desk.hold(call, now)
+        try:
+            return self._collected(self._digits.start(call, now), now)
+        except ToolError as error:
+            return self.desk.refuse(call.id, error, now)
+
+    def press(self, event: Dtmf, now: float) -> list[Command]:
+        """Take a key."""
+        return self._collected(self._digits.press(event.digit, now), now)
+
+    def finished(self, event: ToolFinished, now: float) -> list[Command]:
+        """A tool of the user's ran to its end."""
+        outcome = "failed" if event.failed else "ok"
+        return self.desk.finish(event.call_id, event.output, now, outcome=outcome)
+
+    def leave(self, call: ToolCall, *, live: bool) -> E164 | None:
+        """Check a request to end or to transfer the call; return whom to transfer to.
+
+        Raises:
+            ToolError: the call is ending already, or nobody may be transferred there.
+        """
+        if not live:
+            raise ToolError("the call is being ended already", code="busy")
+        return self._target(call) if call.name == TRANSFER_CALL else None
+
+    def tick(self, now: float, idle_since: float | None) -> list[Command]:
+        """Do what is due; ``idle_since`` is ``None`` while the agent is still to be heard."""
+        return self.desk.tick(now) + self._collected(self._digits.tick(now, idle_since), now)
+
+    def _collected(self, collected: Collected | None, now: float) -> list[Command]:
+        if collected is None:
+            return []
+        output = json_output({"digits": collected.digits, "ended_by": collected.ended_by.value})
+        return self.desk.finish(collected.call_id, output, now)
+
+    def _target(self, call: ToolCall) -> E164:
+        """The number asked for, if it is on the list; the only one on the list if none is asked for."""
+        allowed = self._transfer_numbers
+        if not allowed:
+            raise ToolError("no number to transfer to is configured", code="not_configured")
+        to = call.arguments.get("to")
+        if to is None or to == "":
+            if len(allowed) > 1:
+                raise ToolError("to: which number?", code="invalid_arguments")
+            return allowed[0]
+        if to not in allowed:
+            raise ToolError("transfers to that number are not allowed", code="not_allowed")
+        return allowed[allowed.index(E164(str(to)))]

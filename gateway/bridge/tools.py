@@ -1,0 +1,128 @@
+"""The agent's tool calls: each is answered exactly once, with a result, an error or a timeout."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from gateway.bridge.commands import AnswerTool, Command, RunTool, Tell
+from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.report import ToolAnswered
+from gateway.errors import ToolError
+from gateway.ids import ToolCallId
+from gateway.wire.agent_session import JSON, ToolCall
+
+_ANSWERED_KEPT: Final = 256
+
+
+@dataclass(slots=True)
+class _Running:
+    call: ToolCall
+    since: float
+    deadline: float | None  # none while a built-in tool keeps its own time
+
+
+class ToolDesk:
+    """Keeps the account of tool calls: running, queued, answered."""
+
+    def __init__(self, limits: Limits, book: ToolBook) -> None:
+        self._limits = limits
+        self._book = book
+        self._running: dict[ToolCallId, _Running] = {}
+        self._queued: deque[tuple[ToolCall, float]] = deque()
+        self._answered: deque[ToolCallId] = deque(maxlen=_ANSWERED_KEPT)
+        self.repeated = 0
+        self.late = 0
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next tool runs out of time."""
+        return min((run.deadline for run in self._running.values() if run.deadline), default=None)
+
+    def known(self, call_id: ToolCallId) -> bool:
+        """Whether this very call was made before; a repetition is counted and must be ignored."""
+        queued = any(call.id == call_id for call, _ in self._queued)
+        if call_id in self._running or call_id in self._answered or queued:
+            self.repeated += 1
+            return True
+        return False
+
+    def hold(self, call: ToolCall, now: float) -> None:
+        """Enter a built-in tool's call, which is answered when the bridge says so."""
+        self._running[call.id] = _Running(call, now, deadline=None)
+
+    def start(self, call: ToolCall, now: float) -> list[Command]:
+        """Run a tool, or queue it, or refuse it."""
+        if call.name not in self._book.timeouts_s:
+            self.hold(call, now)
+            return self.refuse(call.id, ToolError(f"there is no tool {call.name}", code="unknown_tool"), now)
+        if sum(run.deadline is not None for run in self._running.values()) < self._limits.tools_at_once:
+            return [self._run(call, now)]
+        if len(self._queued) < self._limits.tools_queued:
+            self._queued.append((call, now))
+            return []
+        self.hold(call, now)
+        return self.refuse(call.id, ToolError("too many tools are running", code="too_many"), now)
+
+    def succeed(self, call_id: ToolCallId, now: float) -> list[Command]:
+        """Answer a call that has no more to tell than that it worked."""
+        return self.finish(call_id, json_output({"ok": True}), now)
+
+    def finish(self, call_id: ToolCallId, output: str, now: float, *, outcome: str = "ok") -> list[Command]:
+        """Answer a call, unless it has been answered; then start the next one that waits."""
+        running = self._running.pop(call_id, None)
+        if running is None:
+            self.late += 1
+            return []
+        if len(output) > self._limits.tool_output_bytes:
+            output, outcome = error_output("too_large", "the tool's answer is too large"), "too_large"
+        self._answered.append(call_id)
+        note = ToolAnswered(running.call.name, outcome, (now - running.since) * 1000.0)
+        commands: list[Command] = [AnswerTool(call_id, output), Tell(note)]
+        while self._queued and running.deadline is not None:
+            call, _ = self._queued.popleft()
+            commands.append(self._run(call, now))
+            break
+        return commands
+
+    def refuse(self, call_id: ToolCallId, error: ToolError, now: float) -> list[Command]:
+        """Answer a call with an error."""
+        return self.finish(call_id, error_output(error.code, str(error)), now, outcome=error.code)
+
+    def tick(self, now: float) -> list[Command]:
+        """Answer the calls whose time is up."""
+        due = [key for key, run in self._running.items() if run.deadline is not None and run.deadline <= now]
+        commands: list[Command] = []
+        for call_id in due:
+            commands += self.refuse(call_id, ToolError("the tool took too long", code="timeout"), now)
+        return commands
+
+    def close(self, now: float) -> list[Command]:
+        """The call is over: answer whatever is open, so that no call goes without."""
+        waiting, self._queued = self._queued, deque()
+        for call, since in waiting:
+            self.hold(call, since)
+        commands: list[Command] = []
+        for call_id in list(self._running):
+            commands += self.refuse(call_id, ToolError("the call is over", code="call_over"), now)
+        return commands
+
+    def counts(self) -> dict[str, int]:
+        """What was counted, by name."""
+        return {"repeated_tool_calls": self.repeated, "late_tool_results": self.late}
+
+    def _run(self, call: ToolCall, now: float) -> RunTool:
+        timeout_s = self._book.timeouts_s[call.name]
+        self._running[call.id] = _Running(call, now, now + timeout_s)
+        return RunTool(call, timeout_s)
+
+
+def error_output(code: str, message: str) -> str:
+    """The form in which an agent is told that a tool did not work."""
+    return json_output({"error": code, "message": message})
+
+
+def json_output(value: JSON) -> str:
+    """JSON text for the agent."""
+    return msgspec.json.encode(value).decode()

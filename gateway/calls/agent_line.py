@@ -1,0 +1,75 @@
+"""The agent's end of a call: gets a token, opens the session, carries messages."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway.bridge.events import AgentLost, Event, Leg, Malformed
+from gateway.clients.agent_socket import AgentSocket, LostSocket
+from gateway.clients.vatel import Vatel
+from gateway.errors import VendorError, VendorTimeout, WireError
+from gateway.ids import AgentId, ToolCallId
+from gateway.wire import agent_session
+
+_RETRY_AFTER_S: Final = 0.15
+
+
+class AgentLine:
+    """One call's connection to Vatel. What comes of it is given to ``take`` as events."""
+
+    def __init__(
+        self, vatel: Vatel, agent_id: AgentId, take: Callable[[Event], None], log: FilteringBoundLogger
+    ) -> None:
+        self._vatel = vatel
+        self._agent_id = agent_id
+        self._take = take
+        self._log = log
+        self._socket: AgentSocket | None = None
+        self.audio_refused = 0
+
+    async def join(self) -> None:
+        """Open the session; a failure is an event like any other."""
+        try:
+            url = self._vatel.session_url(await self._token(), self._agent_id)
+            self._socket = await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
+        except VendorError as error:
+            self._log.warning("agent can't be had", error=str(error), remedy=error.remedy, fault=error.fault)
+            self._take(AgentLost(str(error)))
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Send caller audio; what the agent is too slow to take is dropped and counted."""
+        if self._socket is None or not self._socket.send(agent_session.input_audio(pcm)):
+            self.audio_refused += 1
+
+    def answer(self, call_id: ToolCallId, output: str) -> None:
+        """Answer a tool call."""
+        if self._socket is not None:
+            self._socket.send(agent_session.tool_call_output(call_id, output), droppable=False)
+
+    async def close(self) -> None:
+        """End the session: bounded, and never raises."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def _token(self) -> str:
+        """A token; one more try if the first failed quickly for a passing reason."""
+        try:
+            return await self._vatel.session_token(self._agent_id)
+        except VendorError as error:
+            if not error.retryable or isinstance(error, VendorTimeout):
+                raise
+        await asyncio.sleep(_RETRY_AFTER_S)
+        return await self._vatel.session_token(self._agent_id)
+
+    def _read(self, message: bytes) -> None:
+        try:
+            event: Event = agent_session.parse(message)
+        except WireError:
+            event = Malformed(Leg.AGENT)
+        self._take(event)
+
+    def _lost(self, lost: LostSocket) -> None:
+        self._log.warning("agent lost", code=lost.code, reason=lost.reason, clean=lost.clean)
+        self._take(AgentLost(lost.reason))

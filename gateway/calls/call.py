@@ -1,0 +1,244 @@
+"""The I/O round one bridge: two lines, tools and a timer. It decides nothing.
+
+Events come from several places, all in one thread: the stream's reader, the agent socket's callback, the
+timer, finished tools, status callbacks. ``feed`` takes one, and carries out what the bridge commands before
+the next is taken.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+from starlette.websockets import WebSocket
+
+from gateway import logs
+from gateway.bridge import commands, events
+from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.machine import Bridge
+from gateway.bridge.report import CallReport, Ending
+from gateway.bridge.tools import error_output
+from gateway.calls.agent_line import AgentLine
+from gateway.calls.caller_line import CallerLine
+from gateway.calls.metrics import Metrics
+from gateway.calls.narrator import Narrator
+from gateway.calls.toolbox import Tool, ToolContext
+from gateway.clients.twilio import Twilio
+from gateway.clients.vatel import Vatel
+from gateway.errors import ToolError, VendorError
+from gateway.ids import AgentId, CallSid
+from gateway.wire import media_stream, twiml
+
+_HANG_UP_TRIES: Final = 2
+_LAST_WORDS_S: Final = 1.0
+"""How long Twilio may take to close the stream of a call it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every call works with."""
+
+    vatel: Vatel
+    twilio: Twilio
+    agent_id: AgentId
+    tools: Mapping[str, Tool]
+    book: ToolBook
+    limits: Limits
+    metrics: Metrics
+    transfer_url: str
+
+
+class Call:
+    """One call, from the webhook to its end."""
+
+    def __init__(self, call_sid: CallSid, means: Means) -> None:
+        self.call_sid = call_sid
+        self._means = means
+        self._log = logs.get(call_sid=call_sid)
+        self._narrator = Narrator(self._log, means.metrics)
+        self._loop = asyncio.get_running_loop()
+        self._bridge = Bridge(means.limits, means.book)
+        self._agent = AgentLine(means.vatel, means.agent_id, self.feed, self._log)
+        self._caller: CallerLine | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pending: deque[events.Event | None] = deque()
+        self._feeding = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._final: asyncio.Future[commands.Final] = self._loop.create_future()
+        self.over = asyncio.Event()
+
+    @property
+    def report(self) -> CallReport:
+        """What is known of the call."""
+        return self._bridge.report
+
+    async def run(self) -> None:
+        """Carry the call from its admission to its end. Never raises: a failure ends this call alone."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self.feed(events.Admitted())
+                await self._depart(await self._final)
+                for task in self._tasks:
+                    task.cancel()
+        except* Exception as group:  # noqa: BLE001 - the edge of a call
+            self._report_failure(group)
+        finally:
+            await self._let_go()
+            self.over.set()
+
+    def attach(self, socket: WebSocket, start: media_stream.Start) -> None:
+        """Give the call its stream, whose ``start`` has been read."""
+        if self._final.done() or self._caller is not None:
+            return
+        self._caller = CallerLine(socket, start.stream_sid, self.feed, self._means.metrics)
+        self._spawn(self._caller.read())
+        self._spawn(self._caller.write())
+        self.feed(start)
+
+    def feed(self, event: events.Event | None) -> None:
+        """Take an event and carry out what follows from it."""
+        if self._final.done():
+            return
+        self._pending.append(event)
+        if self._feeding:  # carrying out a command brought up another event
+            return
+        self._feeding = True
+        try:
+            while self._pending:
+                self._take(self._pending.popleft())
+        except Exception as error:  # noqa: BLE001 - the edge of a call: ``run`` reports it
+            self._fail(error)
+        finally:
+            self._feeding = False
+
+    def _take(self, event: events.Event | None) -> None:
+        at = time.monotonic()
+        for command in self._bridge.handle(event, self._loop.time()):
+            self._carry_out(command, at)
+        deadline = self._bridge.deadline
+        if (self._timer.when() if self._timer else None) != deadline:
+            self._set_timer(deadline)
+
+    def _set_timer(self, deadline: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.feed(None)
+
+    def _carry_out(self, command: commands.Command, at: float) -> None:
+        match command:
+            case commands.SendAudio(audio=audio):
+                self._agent.send_audio(audio)
+            case commands.Play() | commands.PlaceMark() | commands.Clear():
+                self._to_caller(command, at)
+            case commands.AnswerTool(call_id=call_id, output=output):
+                self._agent.answer(call_id, output)
+            case commands.JoinAgent():
+                self._spawn(self._agent.join())
+            case commands.RunTool():
+                self._spawn(self._run_tool(command))
+            case commands.Transfer():
+                self._spawn(self._transfer(command))
+            case commands.Tell(note=note):
+                self._narrator.note(note)
+            case commands.HangUp() | commands.FallBack() | commands.Release():
+                self._final.set_result(command)
+            case _:
+                assert_never(command)
+
+    def _to_caller(self, command: commands.ToCaller, at: float) -> None:
+        caller = self._caller
+        if caller is None:
+            return
+        match command:
+            case commands.Play(audio=audio):
+                caller.play(audio, at)
+                self._means.metrics.lead.observe(self._bridge.unheard_ms / 1000.0)
+            case commands.PlaceMark(name=name):
+                caller.mark(name, at)
+            case commands.Clear():
+                caller.clear(at)
+            case _:
+                assert_never(command)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._group is None:  # pragma: no cover - nothing is fed before ``run``
+            work.close()
+            return
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_tool(self, command: commands.RunTool) -> None:
+        call = command.call
+        try:
+            async with asyncio.timeout(command.timeout_s):
+                tool = self._means.tools[call.name]
+                output, failed = await tool.run(call, ToolContext(self.call_sid, call.id)), False
+        except ToolError as error:
+            output, failed = error_output(error.code, str(error)), True
+        except TimeoutError:
+            output, failed = error_output("timeout", "the tool took too long"), True
+        except Exception as error:  # noqa: BLE001 - the edge of a tool, which is the user's code
+            self._log.error("tool failed", tool=call.name, error=type(error).__name__)
+            output, failed = error_output("failed", f"the tool failed: {type(error).__name__}"), True
+        self.feed(events.ToolFinished(call.id, output, failed))
+
+    async def _transfer(self, command: commands.Transfer) -> None:
+        document = twiml.transfer(command.to, self._means.transfer_url)
+        try:
+            await self._means.twilio.redirect(self.call_sid, document)
+        except VendorError as error:
+            self._log.warning("transfer refused", error=str(error), remedy=error.remedy)
+            self.feed(events.TransferFinished(str(error)))
+        else:
+            self.feed(events.TransferFinished())
+
+    async def _depart(self, final: commands.Final) -> None:
+        """End the telephone call, if that is asked for, and the agent's session beside it."""
+        async with asyncio.TaskGroup() as ending:
+            ending.create_task(self._agent.close())
+            if isinstance(final, commands.HangUp):
+                ending.create_task(self._hang_up())
+
+    async def _hang_up(self) -> None:
+        for _ in range(_HANG_UP_TRIES):
+            try:
+                await self._means.twilio.hang_up(self.call_sid)
+            except VendorError as error:
+                self._log.error("hang-up failed", error=str(error), remedy=error.remedy)
+            else:
+                break
+        else:
+            return  # closing the stream has Twilio go on with the verbs behind <Connect>
+        if self._caller is not None:
+            try:
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self._caller.done.wait()
+            except TimeoutError:
+                pass
+
+    async def _let_go(self) -> None:
+        self._set_timer(None)
+        async with asyncio.TaskGroup() as ending:
+            ending.create_task(self._agent.close())
+            if self._caller is not None:
+                ending.create_task(self._caller.close())
+        self._narrator.over(self.report, self._agent.audio_refused)
+
+    def _fail(self, error: Exception) -> None:
+        """A bug of ours: the stream closes, and Twilio goes on with the verbs behind ``<Connect>``."""
+        self._log.error("gateway error", exc_info=error)
+        self.report.ending, self.report.detail = Ending.GATEWAY_ERROR, type(error).__name__
+        if not self._final.done():
+            self._final.set_result(commands.FallBack(Ending.GATEWAY_ERROR))
+
+    def _report_failure(self, group: BaseExceptionGroup[Exception]) -> None:
+        self._log.error("gateway error", exc_info=group)
+        self.report.ending, self.report.detail = Ending.GATEWAY_ERROR, type(group.exceptions[0]).__name__

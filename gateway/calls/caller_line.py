@@ -1,0 +1,117 @@
+"""The caller's end of a call: reads Twilio's socket without ever waiting, writes it from an outbox."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from gateway.bridge.events import CallerLost, Event, Leg, Malformed
+from gateway.calls.metrics import Metrics
+from gateway.calls.outbox import Full, Outbox
+from gateway.errors import WireError
+from gateway.ids import MarkName, StreamSid
+from gateway.wire import media_stream
+
+WRITE_DEADLINE_S: Final = 2.0
+_CLOSE_DEADLINE_S: Final = 1.0
+_SAMPLE: Final = 8
+"""Every so many-th frame is timed: a histogram costs a tenth of a frame."""
+
+
+class CallerLine:
+    """One call's media stream. What comes of it is given to ``take`` as events."""
+
+    def __init__(
+        self, socket: WebSocket, stream_sid: StreamSid, take: Callable[[Event], None], metrics: Metrics
+    ) -> None:
+        self._socket = socket
+        self._writer = media_stream.Writer(stream_sid)
+        self._take = take
+        self._metrics = metrics
+        self._outbox = Outbox()
+        self._clear_at: float | None = None
+        self.done = asyncio.Event()
+
+    async def read(self) -> None:
+        """Hand on what Twilio sends until the stream is over."""
+        count = 0
+        try:
+            while (message := await self._socket.receive())["type"] == "websocket.receive":
+                self._take(event_of(message))
+                count += 1
+                if count % _SAMPLE == 0 and "arrived" in message:
+                    self._metrics.up.observe(time.monotonic() - message["arrived"])
+            self._take(CallerLost(f"socket closed, code {message.get('code')}"))
+        finally:
+            self.done.set()
+
+    async def write(self) -> None:
+        """Write what is in the outbox; a peer that does not read is lost."""
+        while True:
+            text, at = await self._outbox.get()
+            try:
+                async with asyncio.timeout(WRITE_DEADLINE_S):
+                    await self._socket.send({"type": "websocket.send", "text": text})
+            except TimeoutError:
+                self._take(CallerLost("Twilio does not read"))
+                return
+            except (
+                WebSocketDisconnect,
+                OSError,
+                RuntimeError,
+            ):  # Starlette's words for a socket that is closed
+                self._take(CallerLost("socket closed while writing"))
+                return
+            self._observe(at)
+
+    def play(self, audio: bytes, at: float) -> None:
+        """Queue audio; ``at`` is when it came from the agent, on the monotonic clock in seconds."""
+        self._put(self._writer.media(audio), at)
+
+    def mark(self, name: MarkName, at: float) -> None:
+        """Queue a mark."""
+        self._put(self._writer.mark(name), at)
+
+    def clear(self, at: float) -> None:
+        """Queue a clear, ahead of everything: what has not been written would be cleared anyway."""
+        self._outbox.drop()
+        self._clear_at = at
+        self._put(self._writer.clear(), at)
+
+    async def close(self) -> None:
+        """Close the stream: bounded, and never raises."""
+        if self._socket.application_state is not WebSocketState.CONNECTED:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_DEADLINE_S):
+                await self._socket.close()
+        except (TimeoutError, WebSocketDisconnect, OSError, RuntimeError):
+            pass
+
+    def _put(self, text: str, at: float) -> None:
+        try:
+            self._outbox.put(text, at)
+        except Full:
+            self._take(CallerLost("Twilio reads too slowly"))
+
+    def _observe(self, at: float) -> None:
+        took = time.monotonic() - at
+        if self._clear_at == at:
+            self._clear_at = None
+            self._metrics.clear.observe(took)
+        else:
+            self._metrics.down.observe(took)
+
+
+def event_of(message: Message) -> Event:
+    """The event in one message of the socket."""
+    text = message.get("text")
+    if text is None:  # a binary frame: Twilio sends none
+        return Malformed(Leg.CALLER)
+    try:
+        return media_stream.parse(text)
+    except WireError:
+        return Malformed(Leg.CALLER)

@@ -1,0 +1,43 @@
+"""What is measured, for Prometheus. No label holds anything of one call."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_DELAYS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
+_WAITS_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+_PREFIX: Final = "vatel_gateway"
+
+
+class Metrics:
+    """The gateway's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.live = Gauge(f"{_PREFIX}_calls_live", "Calls admitted and not over", registry=self.registry)
+        self.admitted = Counter(f"{_PREFIX}_calls_admitted", "Calls taken", registry=self.registry)
+        self.refused = self._counter("calls_refused", "Calls not taken", "reason")
+        self.ended = self._counter(
+            "calls_ended", "Calls over, by reason and by who ended them", "ending", "by"
+        )
+        self.doors = self._counter("doors_refused", "Requests and sockets refused", "door", "reason")
+        self.dropped = self._counter("dropped", "Messages and audio dropped, by what and why", "what")
+        self.tools = self._counter("tool_calls", "Tool calls answered", "tool", "outcome")
+        self.transfers = self._counter("transfer_legs", "Dialled legs over, by Twilio's status", "status")
+        self.first_audio = self._histogram(
+            "answer_to_first_audio", "Stream open to first agent audio", _WAITS_S
+        )
+        self.joined = self._histogram("agent_join", "Webhook to session_started", _WAITS_S)
+        self.up = self._histogram("added_delay_up", "Caller audio read to agent audio written", _DELAYS_S)
+        self.down = self._histogram("added_delay_down", "Agent audio read to caller audio written", _DELAYS_S)
+        self.clear = self._histogram("barge_in_to_clear", "Interruption read to clear written", _DELAYS_S)
+        self.round_trip = self._histogram("mark_round_trip", "To Twilio's playout and back", _WAITS_S)
+        self.lead = self._histogram("playout_lead", "Agent audio at Twilio, not heard yet", _WAITS_S)
+        self.tool_time = self._histogram("tool_time", "Tool call to its answer", _WAITS_S)
+        self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"{_PREFIX}_{name}_seconds", text, buckets=buckets, registry=self.registry)

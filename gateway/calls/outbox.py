@@ -1,0 +1,42 @@
+"""What waits to be written to the caller's socket: bounded, in order, and without waiting for it."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+BOUND: Final = 512
+"""Messages. The playout lead keeps it far below: a full outbox means that nobody reads."""
+
+
+class Full(Exception):
+    """The peer reads so slowly that its outbox is full."""
+
+
+class Outbox:
+    """A queue with one writer task behind it; ``put`` never waits."""
+
+    def __init__(self) -> None:
+        self._messages: deque[tuple[str, float]] = deque()
+        self._ready = asyncio.Event()
+
+    def put(self, message: str, at: float) -> None:
+        """Queue a message; ``at`` is the time it came up.
+
+        Raises:
+            Full: there is no room.
+        """
+        if len(self._messages) >= BOUND:
+            raise Full
+        self._messages.append((message, at))
+        self._ready.set()
+
+    def drop(self) -> None:
+        """Forget what has not been written: what follows makes it pointless."""
+        self._messages.clear()
+
+    async def get(self) -> tuple[str, float]:
+        """Take the next message, waiting for one if need be."""
+        while not self._messages:
+            self._ready.clear()
+            await self._ready.wait()
+        return self._messages.popleft()

@@ -1,0 +1,192 @@
+"""The user's tools: HTTP endpoints and Python functions, run beside the call."""
+
+import asyncio
+import importlib
+import inspect
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import httpx
+import msgspec
+from standardwebhooks import Webhook
+
+from gateway.clients.http import ask
+from gateway.errors import SettingsError, ToolError, VendorError, VendorTimeout
+from gateway.ids import CallSid
+from gateway.settings import HttpTool
+from gateway.wire.agent_session import ToolCall
+
+LARGEST_ANSWER: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What a tool may know of the call it runs for."""
+
+    call_id: CallSid
+    tool_call_id: str
+
+
+class Tool(Protocol):
+    """Something an agent can call."""
+
+    @property
+    def timeout_s(self) -> float:
+        """How long the agent waits for it."""
+
+    async def run(self, call: ToolCall, context: ToolContext) -> str:
+        """Run it; return JSON text.
+
+        Raises:
+            ToolError: it failed.
+        """
+
+
+class HttpEndpoint:
+    """A tool behind HTTP: a signed POST of the call, the tool call and its arguments."""
+
+    def __init__(self, name: str, config: HttpTool, http: httpx.AsyncClient) -> None:
+        self._name = name
+        self._url = config.url
+        self._http = http
+        self.timeout_s = config.timeout_s
+        try:
+            self._webhook = Webhook(config.secret.get_secret_value())
+        except (ValueError, RuntimeError) as error:
+            problem = "must be whsec_ and base64, as Standard Webhooks writes secrets"
+            raise SettingsError(f"GATEWAY_CONFIG: tools.{name}.secret: {problem}") from error
+
+    async def run(self, call: ToolCall, context: ToolContext) -> str:
+        """POST the call; the same tool call always carries the same key, so a repetition is harmless."""
+        body = msgspec.json.encode(
+            {
+                "type": "tool.call",
+                "call_id": context.call_id,
+                "tool_call_id": call.id,
+                "tool": self._name,
+                "arguments": call.arguments,
+            }
+        )
+        key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{context.call_id}/{call.id}"))
+        try:
+            answer = await ask(
+                self._http,
+                "POST",
+                self._url,
+                vendor=f"tool {self._name}",
+                deadline_s=self.timeout_s,
+                largest_body=LARGEST_ANSWER,
+                content=body,
+                headers=self._headers(key, body),
+            )
+        except VendorTimeout:
+            raise ToolError("the tool took too long", code="timeout") from None
+        except VendorError as error:
+            raise ToolError(str(error), code="unreachable") from None
+        if not 200 <= answer.status < 300:
+            raise ToolError(f"the tool answered with status {answer.status}", code="http_error")
+        return _json_text(answer.body)
+
+    def _headers(self, key: str, body: bytes) -> dict[str, str]:
+        now = datetime.now(UTC)
+        return {
+            "Content-Type": "application/json",
+            "Idempotency-Key": key,
+            "webhook-id": key,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(key, now, body.decode()),
+        }
+
+
+def _json_text(body: bytes) -> str:
+    try:
+        msgspec.json.decode(body)
+        return body.decode("utf-8")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise ToolError("the tool's answer is not JSON", code="not_json") from None
+
+
+class PythonFunction:
+    """A tool that is a function of the user's: its parameters are the tool's arguments."""
+
+    def __init__(self, function: Callable[..., Any], timeout_s: float) -> None:
+        self._function = function
+        self._signature = inspect.signature(function)
+        self.timeout_s = timeout_s
+
+    async def run(self, call: ToolCall, context: ToolContext) -> str:
+        """Call the function; a plain one runs in a thread, so that it holds up nothing."""
+        arguments: dict[str, Any] = dict(call.arguments)
+        if "context" in self._signature.parameters:
+            arguments["context"] = context
+        try:
+            self._signature.bind(**arguments)
+        except TypeError as error:
+            raise ToolError(str(error), code="invalid_arguments") from None
+        async with asyncio.timeout(self.timeout_s):
+            if inspect.iscoroutinefunction(self._function):
+                result = await self._function(**arguments)
+            else:
+                result = await asyncio.to_thread(self._function, **arguments)
+        try:
+            return msgspec.json.encode(result).decode()
+        except (TypeError, ValueError, RecursionError):
+            raise ToolError("the tool's result is not JSON", code="not_json") from None
+
+
+_TAG: Final = "__vatel_tool__"
+
+
+def tool(
+    function: Callable[..., Any] | None = None, *, name: str | None = None, timeout_s: float = 10.0
+) -> Any:
+    """Make a function a tool of the agent's.
+
+    Its parameters are the tool's arguments; one called ``context`` gets a ``ToolContext``. It returns
+    anything JSON can hold.
+
+    Args:
+        function: The function, when used without parentheses.
+        name: The tool's name; the function's by default.
+        timeout_s: How long the agent waits for it.
+    """
+
+    def mark(decorated: Callable[..., Any]) -> Callable[..., Any]:
+        setattr(decorated, _TAG, (name or decorated.__name__, timeout_s))
+        return decorated
+
+    return mark if function is None else mark(function)
+
+
+def _functions(module: str) -> dict[str, Tool]:
+    """The functions of a module that ``tool`` marked."""
+    try:
+        members = vars(importlib.import_module(module)).values()
+    except Exception as error:  # the user's own code, run at start: whatever it raises is the setting's fault
+        problem = f"{type(error).__name__}: {error}"
+        raise SettingsError(f"GATEWAY_TOOLS: {module} can't be imported: {problem}") from error
+    marked = [member for member in members if inspect.isfunction(member) and hasattr(member, _TAG)]
+    found: dict[str, Tool] = {}
+    for function in marked:
+        name, timeout_s = getattr(function, _TAG)
+        found[name] = PythonFunction(function, timeout_s)
+    if not found:
+        raise SettingsError(f"GATEWAY_TOOLS: {module} has no function marked with @tool")
+    return found
+
+
+def load(module: str | None, endpoints: Mapping[str, HttpTool], http: httpx.AsyncClient) -> dict[str, Tool]:
+    """The tools of a module and of the TOML file, by name.
+
+    Raises:
+        SettingsError: the module can't be imported, or a name is taken twice.
+    """
+    tools = _functions(module) if module else {}
+    for name, config in endpoints.items():
+        if name in tools:
+            raise SettingsError(f"the tool {name} is both in GATEWAY_TOOLS and in GATEWAY_CONFIG")
+        tools[name] = HttpEndpoint(name, config, http)
+    return tools

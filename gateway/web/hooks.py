@@ -1,0 +1,165 @@
+"""Twilio's webhooks: each is checked, read and answered at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from twilio.twiml.voice_response import VoiceResponse
+
+from gateway import logs
+from gateway.calls.metrics import Metrics
+from gateway.calls.registry import Registry, Standing
+from gateway.errors import WireError
+from gateway.ids import E164, AccountSid
+from gateway.wire import call_status, form, twiml
+from gateway.wire.form import Form
+from gateway.wire.signature import SignatureCheck
+
+_SIGNATURE: Final = "X-Twilio-Signature"
+_FORM: Final = "application/x-www-form-urlencoded"
+_CONNECTED: Final = frozenset({"completed", "answered"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What callers hear when no agent can be had."""
+
+    fallback: str
+    apology: str
+    fallback_number: E164 | None
+
+    def otherwise(self) -> VoiceResponse:
+        """Connect to a person; without a number, apologise and hang up."""
+        return twiml.fallback(self.fallback, self.apology, self.fallback_number)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where Twilio finds us."""
+
+    stream: str
+    stream_status: str
+
+
+class Hooks:
+    """The endpoints Twilio posts forms to."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        check: SignatureCheck,
+        account_sid: AccountSid,
+        addresses: Addresses,
+        sentences: Sentences,
+        metrics: Metrics,
+    ) -> None:
+        self._registry = registry
+        self._check = check
+        self._account_sid = account_sid
+        self._addresses = addresses
+        self._sentences = sentences
+        self._metrics = metrics
+        self._log = logs.get()
+
+    async def voice(self, request: Request) -> Response:
+        """A call: answered with a document that opens a media stream."""
+        return await self._answer(request, self._voice)
+
+    async def status(self, request: Request) -> Response:
+        """How far a call has come."""
+        return await self._answer(request, self._status)
+
+    async def stream_status(self, request: Request) -> Response:
+        """What became of a stream."""
+        return await self._answer(request, self._stream_status)
+
+    async def transfer(self, request: Request) -> Response:
+        """What became of the person a caller was transferred to."""
+        return await self._answer(request, self._transfer)
+
+    async def _answer(self, request: Request, act: Callable[[Form], str]) -> Response:
+        """Read and check the form, act on it, answer with TwiML."""
+        door = request.url.path
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+            return self._refuse(door, "content_type", 415)
+        try:
+            fields = form.parse(await _body(request))
+        except ClientDisconnect:
+            return self._refuse(door, "disconnected", 400)
+        except WireError:
+            return self._refuse(door, "form", 400)
+        signature = request.headers.get(_SIGNATURE, "")
+        if not self._check.webhook(door, request.url.query, fields, signature):
+            return self._refuse(door, "signature", 403)
+        if fields.get("AccountSid") != self._account_sid:
+            return self._refuse(door, "account", 403)
+        try:
+            return Response(act(fields), media_type="text/xml")
+        except WireError:
+            return self._refuse(door, "form", 400)
+
+    def _refuse(self, door: str, reason: str, status: int) -> Response:
+        """The same words for every reason: who knocks learns nothing."""
+        self._metrics.doors.labels(door, reason).inc()
+        self._log.warning("request refused", door=door, reason=reason)
+        return PlainTextResponse("refused\n", status)
+
+    def _voice(self, fields: Form) -> str:
+        progress = call_status.call_progress(fields)
+        call_sid, registry = progress.call_sid, self._registry
+        match registry.standing(call_sid):
+            case Standing.LIVE:  # Twilio repeats a request whose answer it did not get
+                return registry.document(call_sid)
+            case Standing.FINISHED:
+                return twiml.hang_up()
+            case Standing.NEW:
+                refusal = registry.refusal()
+        if refusal or progress.status.final:
+            reason = refusal or "over"
+            self._metrics.refused.labels(reason).inc()
+            self._log.warning("call refused", call_sid=call_sid, reason=reason)
+            return str(self._sentences.otherwise())
+        return registry.admit(call_sid, self._document)
+
+    def _document(self, ticket: str) -> str:
+        addresses = self._addresses
+        return twiml.connect(addresses.stream, ticket, addresses.stream_status, self._sentences.otherwise())
+
+    def _status(self, fields: Form) -> str:
+        progress = call_status.call_progress(fields)
+        self._log.info("call status", call_sid=progress.call_sid, status=progress.status.value)
+        self._registry.progress(progress.call_sid, progress.status)
+        return twiml.empty()
+
+    def _stream_status(self, fields: Form) -> str:
+        progress = call_status.stream_progress(fields)
+        self._log.info(
+            "stream status", call_sid=progress.call_sid, stream_event=progress.event, error=progress.error
+        )
+        return twiml.empty()
+
+    def _transfer(self, fields: Form) -> str:
+        result = call_status.dial_result(fields)
+        self._metrics.transfers.labels(result.status).inc()
+        self._log.info(
+            "transfer over", call_sid=result.call_sid, status=result.status, duration_s=result.duration_s
+        )
+        if result.status in _CONNECTED:
+            return twiml.hang_up()
+        return twiml.say_and_hang_up(self._sentences.apology)
+
+
+async def _body(request: Request) -> bytes:
+    """The body, up to the bound.
+
+    Raises:
+        WireError: it is larger.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > form.LARGEST_BODY:
+            raise WireError("the form is too large")
+    return bytes(body)

@@ -1,0 +1,279 @@
+"""The messages of a Vatel voice session: JSON to typed values, and back.
+
+Tolerant in what is read: older servers leave out ``is_final`` and even ``data``, some builds write
+``tool_call_id`` for ``toolCallId``. Strict in what is written: two messages.
+https://docs.vatel.ai (WebSocket session)
+"""
+
+from binascii import b2a_base64
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from gateway.errors import WireError
+from gateway.ids import SessionId, ToolCallId, TurnId
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+"""Any JSON value."""
+
+_LONGEST_ID: Final = 200
+_LONGEST_TEXT: Final = 20_000
+
+
+class SessionStarted(msgspec.Struct, frozen=True):
+    """The agent is there; ``id`` also names the call in Vatel's records."""
+
+    id: SessionId
+
+
+class ResponseAudio(msgspec.Struct, frozen=True):
+    """Agent speech: PCM16 little-endian, mono, 24 kHz; any number of bytes, none on some last chunks."""
+
+    turn_id: TurnId
+    audio: bytes
+    is_final: bool = False
+
+    def __repr__(self) -> str:
+        return f"ResponseAudio({self.turn_id!r}, {len(self.audio)} bytes, is_final={self.is_final})"
+
+
+class ResponseText(msgspec.Struct, frozen=True):
+    """What the agent says; may be repeated or refined until it is final."""
+
+    turn_id: TurnId
+    text: str
+    is_final: bool = False
+
+
+class InputAudioTranscript(msgspec.Struct, frozen=True):
+    """What the caller was understood to say."""
+
+    text: str
+    is_final: bool = False
+
+
+class SpeechStarted(msgspec.Struct, frozen=True):
+    """The caller began to speak; ``emulated`` when only a transcript told so."""
+
+    emulated: bool = False
+
+
+class SpeechStopped(msgspec.Struct, frozen=True):
+    """The caller stopped speaking."""
+
+
+class Interruption(msgspec.Struct, frozen=True):
+    """The caller cut the agent off."""
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """The agent asks for a tool to be run."""
+
+    id: ToolCallId
+    name: str
+    arguments: dict[str, JSON] = {}
+
+
+class SessionEnded(msgspec.Struct, frozen=True):
+    """The agent's side is over."""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A message this version does not know: to be counted and ignored."""
+
+    type: str
+
+
+Message = (
+    SessionStarted
+    | ResponseAudio
+    | ResponseText
+    | InputAudioTranscript
+    | SpeechStarted
+    | SpeechStopped
+    | Interruption
+    | ToolCall
+    | SessionEnded
+    | Unknown
+)
+
+
+class _AudioData(msgspec.Struct):
+    audio: bytes = b""
+    turn_id: str | int = ""
+    is_final: bool = False
+
+
+class _AudioFrame(msgspec.Struct, tag_field="type", tag="response_audio"):
+    data: _AudioData
+
+
+class _TextData(msgspec.Struct):
+    text: str = ""
+    turn_id: str | int = ""
+    is_final: bool = False
+
+
+class _TextFrame(msgspec.Struct, tag_field="type", tag="response_text"):
+    data: _TextData
+
+
+class _TranscriptData(msgspec.Struct):
+    transcript: str = ""
+    is_final: bool = False
+
+
+class _TranscriptFrame(msgspec.Struct, tag_field="type", tag="input_audio_transcript"):
+    data: _TranscriptData
+
+
+class _StartedData(msgspec.Struct):
+    id: str | int = ""
+
+
+class _StartedFrame(msgspec.Struct, tag_field="type", tag="session_started"):
+    data: _StartedData = msgspec.field(default_factory=_StartedData)
+
+
+class _SpeechData(msgspec.Struct):
+    emulated: bool = False
+
+
+class _SpeechFrame(msgspec.Struct, tag_field="type", tag="speech_started"):
+    data: _SpeechData = msgspec.field(default_factory=_SpeechData)
+
+
+class _ToolData(msgspec.Struct):
+    camel_id: str | int = msgspec.field(name="toolCallId", default="")
+    snake_id: str | int = msgspec.field(name="tool_call_id", default="")
+    camel_name: str = msgspec.field(name="toolName", default="")
+    snake_name: str = msgspec.field(name="tool_name", default="")
+    arguments: Any = None  # a list of bindings; an object, or JSON text of either, in other builds
+
+
+class _ToolFrame(msgspec.Struct, tag_field="type", tag="tool_call"):
+    data: _ToolData
+
+
+class _StoppedFrame(msgspec.Struct, tag_field="type", tag="speech_stopped"):
+    pass
+
+
+class _InterruptionFrame(msgspec.Struct, tag_field="type", tag="interruption"):
+    pass
+
+
+class _EndedFrame(msgspec.Struct, tag_field="type", tag="session_ended"):
+    pass
+
+
+class _AnyFrame(msgspec.Struct):
+    type: str
+
+
+_Signal = _StoppedFrame | _InterruptionFrame | _EndedFrame
+_Frame = _AudioFrame | _TextFrame | _TranscriptFrame | _StartedFrame | _SpeechFrame | _ToolFrame | _Signal
+
+_SIGNALS: Final[dict[type[_Signal], SpeechStopped | Interruption | SessionEnded]] = {
+    _StoppedFrame: SpeechStopped(),
+    _InterruptionFrame: Interruption(),
+    _EndedFrame: SessionEnded(),
+}
+_KNOWN: Final = frozenset(
+    {
+        "session_started",
+        "response_audio",
+        "response_text",
+        "input_audio_transcript",
+        "speech_started",
+        "speech_stopped",
+        "interruption",
+        "tool_call",
+        "session_ended",
+    }
+)
+_decoder: Final = msgspec.json.Decoder(_Frame)
+_any_decoder: Final = msgspec.json.Decoder(_AnyFrame)
+
+
+def parse(text: str | bytes) -> Message:
+    """Read one message from Vatel.
+
+    Raises:
+        WireError: the text is no message of a voice session, or breaks its rules.
+    """
+    try:
+        frame = _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return _unknown(text, error)
+    match frame:
+        case _AudioFrame(data=audio):
+            return ResponseAudio(TurnId(_id(audio.turn_id)), audio.audio, audio.is_final)
+        case _TextFrame(data=said):
+            return ResponseText(TurnId(_id(said.turn_id)), said.text[:_LONGEST_TEXT], said.is_final)
+        case _TranscriptFrame(data=heard):
+            return InputAudioTranscript(heard.transcript[:_LONGEST_TEXT], heard.is_final)
+        case _StartedFrame(data=started):
+            return SessionStarted(SessionId(_id(started.id)))
+        case _SpeechFrame(data=speech):
+            return SpeechStarted(speech.emulated)
+        case _ToolFrame(data=tool):
+            return _tool_call(tool)
+        case _:
+            return _SIGNALS[type(frame)]
+
+
+def _unknown(text: str | bytes, error: Exception) -> Unknown:
+    """Tell a message of a later version from a broken one."""
+    try:
+        kind = _any_decoder.decode(text).type
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise WireError(f"not a session message: {type(error).__name__}") from None
+    if kind in _KNOWN:
+        raise WireError(f"malformed {kind} message") from None
+    return Unknown(kind[:40])
+
+
+def _id(value: str | int) -> str:
+    return str(value)[:_LONGEST_ID]
+
+
+def _tool_call(data: _ToolData) -> ToolCall:
+    """Read either spelling of a tool call."""
+    call_id = _id(data.camel_id or data.snake_id)
+    if not call_id:
+        raise WireError("tool call without an id, which nobody could answer")
+    return ToolCall(
+        ToolCallId(call_id), (data.camel_name or data.snake_name)[:100], _arguments(data.arguments)
+    )
+
+
+def _arguments(value: Any) -> dict[str, JSON]:
+    """Make one object of a tool call's arguments, whichever of three forms they came in."""
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            raise WireError("tool call with unreadable arguments") from None
+    if isinstance(value, dict):
+        return value
+    if value is None:
+        return {}
+    if not isinstance(value, list):
+        raise WireError("tool call with unreadable arguments")
+    named = [item for item in value if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    return {item["name"]: item.get("value") for item in named}
+
+
+_AUDIO_HEAD: Final = b'{"type":"input_audio","data":{"audio":"'
+
+
+def input_audio(pcm: bytes) -> bytes:
+    """Render caller audio: PCM16 little-endian, mono, 24 kHz."""
+    return _AUDIO_HEAD + b2a_base64(pcm, newline=False) + b'"}}'
+
+
+def tool_call_output(call_id: ToolCallId, output: str) -> bytes:
+    """Render the one answer to a tool call."""
+    data = {"toolCallId": call_id, "output": output}
+    return msgspec.json.encode({"type": "tool_call_output", "data": data})

@@ -1,0 +1,229 @@
+"""The messages of a Twilio media stream: text to typed values, and back.
+
+Tolerant in what is read (numbers as strings or as numbers, unknown fields, unknown events), strict in
+what is written (three messages, no extra key): https://www.twilio.com/docs/voice/media-streams/websocket-messages
+"""
+
+import re
+from binascii import b2a_base64
+from typing import Final
+
+import msgspec
+
+from gateway.errors import WireError
+from gateway.ids import AccountSid, CallSid, MarkName, StreamSid
+
+LARGEST_PAYLOAD: Final = 8000
+"""Bytes of one media message from Twilio; it sends 160, and nobody speaks a second in one frame."""
+
+_KNOWN: Final = frozenset({"connected", "start", "media", "dtmf", "mark", "stop"})
+_SAFE_SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_DIGITS: Final = frozenset("0123456789*#ABCDabcd")
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """The socket is open; ``start`` follows."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """The stream begins: which call it carries, and the parameters of its TwiML."""
+
+    stream_sid: StreamSid
+    call_sid: CallSid
+    account_sid: AccountSid = AccountSid("")
+    parameters: dict[str, str] = {}
+    encoding: str = "audio/x-mulaw"
+    sample_rate: int = 8000
+
+
+class Media(msgspec.Struct, frozen=True):
+    """Caller audio: mu-law, 8 kHz, usually 160 bytes."""
+
+    payload: bytes
+    sequence: int = 0
+    timestamp_ms: int = 0
+
+    def __repr__(self) -> str:
+        return f"Media({len(self.payload)} bytes, sequence={self.sequence})"
+
+
+class Dtmf(msgspec.Struct, frozen=True):
+    """The caller pressed a key."""
+
+    digit: str
+
+    def __repr__(self) -> str:
+        return "Dtmf(digit=?)"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """All audio sent before this mark has been played, or was flushed by a clear."""
+
+    name: MarkName
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """The stream is over: the call ended, or goes on elsewhere."""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """An event this version does not know: to be counted and ignored."""
+
+    event: str
+
+
+Message = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
+
+
+class _MediaBody(msgspec.Struct):
+    payload: bytes
+    timestamp: str | int = 0
+    track: str = "inbound"
+
+
+class _MediaFrame(msgspec.Struct, tag_field="event", tag="media", rename="camel"):
+    media: _MediaBody
+    sequence_number: str | int = 0
+
+
+class _Format(msgspec.Struct, rename="camel"):
+    encoding: str = "audio/x-mulaw"
+    sample_rate: int = 8000
+
+
+class _StartBody(msgspec.Struct, rename="camel"):
+    stream_sid: str
+    call_sid: str
+    account_sid: str = ""
+    custom_parameters: dict[str, str] | None = None
+    media_format: _Format | None = None
+
+
+class _StartFrame(msgspec.Struct, tag_field="event", tag="start"):
+    start: _StartBody
+
+
+class _DtmfBody(msgspec.Struct):
+    digit: str
+
+
+class _DtmfFrame(msgspec.Struct, tag_field="event", tag="dtmf"):
+    dtmf: _DtmfBody
+
+
+class _MarkBody(msgspec.Struct):
+    name: str
+
+
+class _MarkFrame(msgspec.Struct, tag_field="event", tag="mark"):
+    mark: _MarkBody
+
+
+class _ConnectedFrame(msgspec.Struct, tag_field="event", tag="connected"):
+    pass
+
+
+class _StopFrame(msgspec.Struct, tag_field="event", tag="stop"):
+    pass
+
+
+class _AnyFrame(msgspec.Struct):
+    event: str
+
+
+_Frame = _MediaFrame | _MarkFrame | _DtmfFrame | _StartFrame | _ConnectedFrame | _StopFrame
+_decoder: Final = msgspec.json.Decoder(_Frame)
+_any_decoder: Final = msgspec.json.Decoder(_AnyFrame)
+
+
+def parse(text: str | bytes) -> Message:
+    """Read one message from Twilio.
+
+    Raises:
+        WireError: the text is no message of a media stream, or breaks its rules.
+    """
+    try:
+        frame = _decoder.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return _unknown(text, error)
+    if isinstance(frame, _MediaFrame):
+        return _media(frame)
+    if isinstance(frame, _MarkFrame):
+        return Mark(MarkName(frame.mark.name))
+    if isinstance(frame, _DtmfFrame):
+        return _dtmf(frame.dtmf.digit)
+    if isinstance(frame, _StartFrame):
+        return _start(frame.start)
+    return Connected() if isinstance(frame, _ConnectedFrame) else Stop()
+
+
+def _unknown(text: str | bytes, error: Exception) -> Unknown:
+    """Tell an event of a later version from a broken message."""
+    try:
+        event = _any_decoder.decode(text).event
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise WireError(f"not a media stream message: {type(error).__name__}") from None
+    if event in _KNOWN:
+        raise WireError(f"malformed {event} message") from None
+    return Unknown(event[:40])
+
+
+def _media(frame: _MediaFrame) -> Media | Unknown:
+    body = frame.media
+    if body.track == "outbound":  # only a one-way fork carries it; it is our own voice
+        return Unknown("media/outbound")
+    if len(body.payload) > LARGEST_PAYLOAD:
+        raise WireError("media payload too large")
+    return Media(body.payload, _number(frame.sequence_number), _number(body.timestamp))
+
+
+def _number(value: str | int) -> int:
+    """Twilio writes numbers as strings, others as numbers; what is neither counts as unknown (0)."""
+    if isinstance(value, int):
+        return value
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+
+
+def _dtmf(digit: str) -> Dtmf:
+    if digit not in _DIGITS:
+        raise WireError("not a key of a telephone")
+    return Dtmf(digit.upper())
+
+
+def _start(body: _StartBody) -> Start:
+    if not (_SAFE_SID.match(body.stream_sid) and _SAFE_SID.match(body.call_sid)):
+        raise WireError("malformed identifier in start")
+    media_format = body.media_format or _Format()
+    return Start(
+        stream_sid=StreamSid(body.stream_sid),
+        call_sid=CallSid(body.call_sid),
+        account_sid=AccountSid(body.account_sid),
+        parameters=body.custom_parameters or {},
+        encoding=media_format.encoding,
+        sample_rate=media_format.sample_rate,
+    )
+
+
+class Writer:
+    """Renders the three messages a server may send on one stream.
+
+    The stream's identifier was checked when ``start`` was read, so it needs no escaping here; mark names
+    are ours.
+    """
+
+    def __init__(self, stream_sid: StreamSid) -> None:
+        self._media_head = f'{{"event":"media","streamSid":"{stream_sid}","media":{{"payload":"'
+        self._mark_head = f'{{"event":"mark","streamSid":"{stream_sid}","mark":{{"name":"'
+        self._clear = f'{{"event":"clear","streamSid":"{stream_sid}"}}'
+
+    def media(self, payload: bytes) -> str:
+        """Play mu-law audio after whatever is queued."""
+        return self._media_head + b2a_base64(payload, newline=False).decode("ascii") + '"}}'
+
+    def mark(self, name: MarkName) -> str:
+        """Ask to be told when everything sent so far has been played."""
+        return self._mark_head + name + '"}}'
+
+    def clear(self) -> str:
+        """Empty Twilio's queue; pending marks come back at once."""
+        return self._clear

@@ -1,0 +1,42 @@
+"""Twilio's signatures, checked against the address we published and never against one a request claims.
+
+https://www.twilio.com/docs/usage/security
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from twilio.request_validator import RequestValidator
+
+
+class SignatureCheck:
+    """Checks signatures made with any of the account's tokens, so that a token can be rotated."""
+
+    def __init__(self, public_url: str, auth_tokens: Sequence[str]) -> None:
+        self._base = public_url.rstrip("/")
+        self._validators = [RequestValidator(token) for token in auth_tokens]
+
+    def webhook(self, path: str, query: str, params: Mapping[str, str], signature: str) -> bool:
+        """Whether Twilio signed this form POST to ``path``, the query string included as it came."""
+        url = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
+        return self._any([url], params, signature)
+
+    def upgrade(self, path: str, signature: str) -> bool:
+        """Whether Twilio signed this WebSocket upgrade.
+
+        Twilio signs the address as the TwiML wrote it, with the WebSocket scheme; its documentation asks
+        to try once more with a slash appended.
+        """
+        url = f"{websocket_url(self._base)}{path}"
+        return self._any([url, f"{url}/"], {}, signature)
+
+    def _any(self, urls: Iterable[str], params: Mapping[str, str], signature: str) -> bool:
+        if not signature or not signature.isascii():
+            return False
+        return any(
+            validator.validate(url, params, signature) for url in urls for validator in self._validators
+        )
+
+
+def websocket_url(url: str) -> str:
+    """The same address with the WebSocket scheme."""
+    return "ws" + url.removeprefix("http") if url.startswith("http") else url
