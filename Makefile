@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := $(VENV)/.bench-ready
 
-.PHONY: demo test check unit bench coverage lock clean help
+.PHONY: demo test check unit bench bench-ready coverage lock clean help
 
 help:            ## List the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -29,6 +29,8 @@ check: $(READY)  ## Style, format, layers, types and unit tests
 coverage: $(READY)  ## audio, wire and bridge must be covered whole by their own tests
 	$(BIN)/python -m pytest tests/unit --cov=gateway.audio --cov=gateway.wire --cov=gateway.bridge \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+bench-ready: $(BENCH)  ## What the measurements need besides
 
 bench: $(BENCH)  ## Every figure of docs/explanation, measured on this machine
 	$(BIN)/python -m tests.bench
@@ -54,4 +56,4 @@ $(BENCH): $(READY) requirements/bench.txt
 	touch $@
 
 clean:           ## Remove what the other targets made
-	rm -rf $(VENV) build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.13 build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

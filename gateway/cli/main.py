@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gateway.cli import serve
+from gateway.cli import check, serve
 from gateway.errors import GatewayError, SettingsError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.command("check")(check.check)
 
 
 def main() -> None:
