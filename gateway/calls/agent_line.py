@@ -71,5 +71,7 @@ class AgentLine:
         self._take(event)
 
     def _lost(self, lost: LostSocket) -> None:
+        if lost.error is not None:  # raised while taking a message: a bug of ours
+            self._log.error("gateway error", exc_info=lost.error)
         self._log.warning("agent lost", code=lost.code, reason=lost.reason, clean=lost.clean)
         self._take(AgentLost(lost.reason))

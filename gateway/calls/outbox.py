@@ -4,12 +4,16 @@ import asyncio
 from collections import deque
 from typing import Final
 
+from gateway.errors import Fault, GatewayError
+
 BOUND: Final = 512
 """Messages. The playout lead keeps it far below: a full outbox means that nobody reads."""
 
 
-class Full(Exception):
+class Full(GatewayError):
     """The peer reads so slowly that its outbox is full."""
+
+    fault = Fault.PEER
 
 
 class Outbox:

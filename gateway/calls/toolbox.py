@@ -1,12 +1,18 @@
 """The user's tools: HTTP endpoints and Python functions, run beside the call."""
 
 import asyncio
+import contextvars
+import functools
 import importlib
 import inspect
+import re
+import sys
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import httpx
@@ -20,6 +26,9 @@ from gateway.settings import HttpTool
 from gateway.wire.agent_session import ToolCall
 
 LARGEST_ANSWER: Final = 256 * 1024
+_THREADS: Final = 32
+_LONGEST_S: Final = 60.0
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +62,11 @@ class HttpEndpoint:
         self._url = config.url
         self._http = http
         self.timeout_s = config.timeout_s
-        try:
-            self._webhook = Webhook(config.secret.get_secret_value())
-        except (ValueError, RuntimeError) as error:
-            problem = "must be whsec_ and base64, as Standard Webhooks writes secrets"
-            raise SettingsError(f"GATEWAY_CONFIG: tools.{name}.secret: {problem}") from error
+        self._webhook = Webhook(config.secret.get_secret_value())
 
     async def run(self, call: ToolCall, context: ToolContext) -> str:
         """POST the call; the same tool call always carries the same key, so a repetition is harmless."""
-        body = msgspec.json.encode(
-            {
-                "type": "tool.call",
-                "call_id": context.call_id,
-                "tool_call_id": call.id,
-                "tool": self._name,
-                "arguments": call.arguments,
-            }
-        )
+        body = self._body(call, context)
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{context.call_id}/{call.id}"))
         try:
             answer = await ask(
@@ -89,6 +86,19 @@ class HttpEndpoint:
         if not 200 <= answer.status < 300:
             raise ToolError(f"the tool answered with status {answer.status}", code="http_error")
         return _json_text(answer.body)
+
+    def _body(self, call: ToolCall, context: ToolContext) -> bytes:
+        message = {
+            "type": "tool.call",
+            "call_id": context.call_id,
+            "tool_call_id": call.id,
+            "tool": self._name,
+            "arguments": call.arguments,
+        }
+        try:
+            return msgspec.json.encode(message)
+        except RecursionError:
+            raise ToolError("the arguments are nested too deep", code="invalid_arguments") from None
 
     def _headers(self, key: str, body: bytes) -> dict[str, str]:
         now = datetime.now(UTC)
@@ -112,8 +122,9 @@ def _json_text(body: bytes) -> str:
 class PythonFunction:
     """A tool that is a function of the user's: its parameters are the tool's arguments."""
 
-    def __init__(self, function: Callable[..., Any], timeout_s: float) -> None:
+    def __init__(self, function: Callable[..., Any], timeout_s: float, threads: Executor) -> None:
         self._function = function
+        self._threads = threads
         self._signature = inspect.signature(function)
         self.timeout_s = timeout_s
 
@@ -126,15 +137,25 @@ class PythonFunction:
             self._signature.bind(**arguments)
         except TypeError as error:
             raise ToolError(str(error), code="invalid_arguments") from None
-        async with asyncio.timeout(self.timeout_s):
-            if inspect.iscoroutinefunction(self._function):
-                result = await self._function(**arguments)
-            else:
-                result = await asyncio.to_thread(self._function, **arguments)
+        clock = asyncio.timeout(self.timeout_s)
+        try:
+            async with clock:
+                result = await self._result(arguments)
+        except TimeoutError:
+            if not clock.expired():  # the function's own
+                raise
+            raise ToolError("the tool took too long", code="timeout") from None
         try:
             return msgspec.json.encode(result).decode()
-        except (TypeError, ValueError, RecursionError):
+        except (TypeError, ValueError, ArithmeticError, RecursionError):
             raise ToolError("the tool's result is not JSON", code="not_json") from None
+
+    async def _result(self, arguments: dict[str, Any]) -> object:
+        if inspect.iscoroutinefunction(self._function):
+            return await self._function(**arguments)
+        work = functools.partial(contextvars.copy_context().run, self._function, **arguments)
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await result if inspect.isawaitable(result) else result  # a decorator may hide a coroutine
 
 
 _TAG: Final = "__vatel_tool__"
@@ -151,8 +172,12 @@ def tool(
     Args:
         function: The function, when used without parentheses.
         name: The tool's name; the function's by default.
-        timeout_s: How long the agent waits for it.
+        timeout_s: How long the agent waits for it, up to a minute.
     """
+    if name is not None and not _NAME.fullmatch(name):
+        raise ValueError(f"a tool can't be named {name!r}: letters, digits, _ and -, beginning with a letter")
+    if not 0 < timeout_s <= _LONGEST_S:
+        raise ValueError(f"timeout_s must be more than 0 and at most {_LONGEST_S:g}")
 
     def mark(decorated: Callable[..., Any]) -> Callable[..., Any]:
         setattr(decorated, _TAG, (name or decorated.__name__, timeout_s))
@@ -162,17 +187,26 @@ def tool(
 
 
 def _functions(module: str) -> dict[str, Tool]:
-    """The functions of a module that ``tool`` marked."""
+    """The functions of a module that ``tool`` marked; it is looked for where the gateway was started, too."""
+    here = str(Path.cwd())
+    if here not in sys.path:  # as ``python -m gateway`` has it, and the installed script has not
+        sys.path.insert(0, here)
     try:
         members = vars(importlib.import_module(module)).values()
     except Exception as error:  # the user's own code, run at start: whatever it raises is the setting's fault
-        problem = f"{type(error).__name__}: {error}"
+        problem = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise SettingsError(f"GATEWAY_TOOLS: {module} can't be imported: {problem}") from error
-    marked = [member for member in members if inspect.isfunction(member) and hasattr(member, _TAG)]
+    # Threads of their own: slow tools would hold up the event loop's, which look up host names.
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="tool")
     found: dict[str, Tool] = {}
-    for function in marked:
+    marked = {
+        id(member): member for member in members if inspect.isfunction(member) and hasattr(member, _TAG)
+    }
+    for function in marked.values():
         name, timeout_s = getattr(function, _TAG)
-        found[name] = PythonFunction(function, timeout_s)
+        if name in found:
+            raise SettingsError(f"GATEWAY_TOOLS: {module} has two tools named {name}")
+        found[name] = PythonFunction(function, timeout_s, threads)
     if not found:
         raise SettingsError(f"GATEWAY_TOOLS: {module} has no function marked with @tool")
     return found

@@ -17,6 +17,7 @@ from gateway.calls import toolbox
 from gateway.calls.call import Means
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
+from gateway.clients.agent_socket import tls_context
 from gateway.clients.http import pool
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
@@ -70,6 +71,7 @@ def build(settings: Settings, limits: Limits | None = None) -> Gateway:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with http, registry.running(), asyncio.TaskGroup() as watch:
             lag = watch.create_task(health.watch_loop())
+            tls_context()  # takes tens of milliseconds, which no call should wait
             # What is loaded now lives as long as the process: the collector need not look at it again,
             # which shortens the longest pauses of the audio path.
             gc.collect()
