@@ -1,41 +1,57 @@
 """Structured logs: events with fields, one call's lines with one ``call_sid``, nothing private in them."""
 
 import logging
+import math
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
 
-_NUMBER: Final = re.compile(r"\+\d{5,}(\d{2})")
-_TOKEN: Final = re.compile(r"(token|secret|key|password)=[^\s&\"']+", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"(?:\+|%2[Bb])(?:[ ().-]{0,2}\d){5,}(\d{2})")
+_SECRETS: Final = (
+    re.compile(r"""((?:token|secret|key|password)["']?(?:=|:\s?)["']?)[^\s&"',}]+""", re.IGNORECASE),
+    re.compile(r"((?:Bearer|Basic) |whsec_)[\w.~+/=-]+", re.IGNORECASE),
+    re.compile(r"(//[^\s/@:]*:)[^\s/@]+(?=@)"),  # a password in an address
+)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LONGEST: Final = 500
+_LONGEST_TRACE: Final = 8000
+_DEEPEST: Final = 5
+_MOST: Final = 50
+_QUIET: Final = ("httpx", "httpcore", "twilio", "websockets", "picows", "uvicorn.access")
 
 
 def configure(level: str, form: str) -> None:
-    """Log from ``level`` on to standard output, as JSON or as text for people."""
+    """Log from ``level`` on to standard output, as JSON or as text for people; libraries' warnings too."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.typing.Processor
     if form == "json":
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+    first: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            scrub,
-            renderer,
-        ],
+        processors=[*first, scrub, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=False,
     )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, scrub, renderer],
+        )
+    )
     # Libraries log addresses, and some addresses hold tokens: only their warnings are let through.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", force=True)
-    for name in ("httpx", "httpcore", "twilio", "websockets", "picows", "uvicorn.access"):
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
@@ -47,18 +63,40 @@ def get(**fields: str) -> structlog.typing.FilteringBoundLogger:
 
 def masked(number: str) -> str:
     """A telephone number that can be told from others and not be dialled."""
-    return _NUMBER.sub(r"+…\1", number) if number.startswith("+") else ("…" if number else "")
+    found = _NUMBER.fullmatch(number)
+    return f"+…{found[1]}" if found else ("…" if number else "")
 
 
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last net: no telephone number, token or endless text leaves, whatever was logged."""
     for key, value in event.items():
-        if isinstance(value, str) and key not in ("timestamp", "level", "exception"):
-            event[key] = _clean(value)[:_LONGEST]
-        elif key == "exception":
-            event[key] = _clean(str(value))
+        if key == "exception":
+            event[key] = _clean(str(value)[-_LONGEST_TRACE:])
+        elif key not in ("timestamp", "level"):
+            event[key] = _value(value, _DEEPEST)
     return event
 
 
+def _value(value: object, depth: int) -> object:
+    """A value that is safe to write, with what is in it."""
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"{len(value)} bytes"
+    if depth and isinstance(value, Mapping):
+        return {_line(str(key)): _value(item, depth - 1) for key, item in list(value.items())[:_MOST]}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_value(item, depth - 1) for item in list(value)[:_MOST]]
+    return _line(str(value))
+
+
+def _line(text: str) -> str:
+    """One line of bounded length; what is cut off before it is cleaned would not be written anyway."""
+    return _CONTROL.sub(" ", _clean(text[: 2 * _LONGEST]))[:_LONGEST]
+
+
 def _clean(text: str) -> str:
-    return _TOKEN.sub(r"\1=…", _NUMBER.sub(r"+…\1", text))
+    text = _NUMBER.sub(r"+…\1", text)
+    for secret in _SECRETS:
+        text = secret.sub(r"\1…", text)
+    return text

@@ -36,7 +36,7 @@ class CallerLeg:
 
     def keep(self, media: Media, now: float) -> None:
         """Store a frame until the agent has joined, forgetting the oldest past the bound."""
-        if not self.fresh(media, now):
+        if not self.fresh(media, now) or not media.payload:
             return
         self._early.append(media.payload)
         self._early_size += len(media.payload)

@@ -50,11 +50,21 @@ class DigitCollector:
         self._type_ahead_s = limits.type_ahead_s
         self._ahead: deque[tuple[float, str]] = deque(maxlen=_MOST_DIGITS)
         self._collection: _Collection | None = None
+        self._finish_keys = ""  # may follow keys that were complete without
+        self._finish_until = 0.0
 
-    @property
-    def deadline(self) -> float | None:
-        """When the running collection ends for want of keys."""
-        return self._collection.since + self._collection.timeout_s if self._collection else None
+    def deadline(self, idle_since: float | None) -> float | None:
+        """When the running collection ends for want of keys.
+
+        The wait begins when the caller has heard the agent out, and anew with each key.
+
+        Args:
+            idle_since: When the agent's last audio was heard; ``None`` while some is playing.
+        """
+        running = self._collection
+        if running is None or idle_since is None:
+            return None
+        return max(running.since, idle_since) + running.timeout_s
 
     def start(self, call: ToolCall, now: float) -> Collected | None:
         """Begin to collect; the result at once if enough was typed ahead.
@@ -71,10 +81,10 @@ class DigitCollector:
             finish_on=_keys(call.arguments),
             since=now,
         )
-        ahead = [digit for at, digit in self._ahead if now - at <= self._type_ahead_s]
-        self._ahead.clear()
-        for digit in ahead:
-            collected = self.press(digit, now)
+        self._finish_keys = ""
+        while self._ahead:
+            at, digit = self._ahead.popleft()
+            collected = self.press(digit, now) if now - at <= self._type_ahead_s else None
             if collected:
                 return collected
         return None
@@ -82,6 +92,10 @@ class DigitCollector:
     def press(self, digit: str, now: float) -> Collected | None:
         """Take a key; the result if it was the last one."""
         running = self._collection
+        superfluous = running is None and digit in self._finish_keys and now <= self._finish_until
+        self._finish_keys = ""
+        if superfluous:
+            return None
         if running is None:
             self._ahead.append((now, digit))
             return None
@@ -89,20 +103,22 @@ class DigitCollector:
         if digit in running.finish_on:
             return self._finish(EndedBy.FINISH_KEY)
         running.digits += digit
-        return self._finish(EndedBy.MAX_DIGITS) if len(running.digits) >= running.max_digits else None
+        if len(running.digits) < running.max_digits:
+            return None
+        self._expect_finish_key(running.finish_on, now)
+        return self._finish(EndedBy.MAX_DIGITS)
 
     def tick(self, now: float, idle_since: float | None) -> Collected | None:
-        """End for want of keys; the wait begins when the caller has heard the agent out.
+        """End for want of keys; ``idle_since`` as for the deadline."""
+        due = self.deadline(idle_since)
+        return self._finish(EndedBy.TIMEOUT) if due is not None and now >= due else None
 
-        Args:
-            now: The time.
-            idle_since: When the agent's last audio was heard; ``None`` while some is playing.
-        """
-        running = self._collection
-        if running is None or now < running.since + running.timeout_s:
-            return None
-        running.since = max(running.since, now if idle_since is None else idle_since)
-        return self._finish(EndedBy.TIMEOUT) if now >= running.since + running.timeout_s else None
+    def _expect_finish_key(self, keys: str, now: float) -> None:
+        """Many press it though the last digit was enough: it must not finish the next collection."""
+        if not self._ahead:
+            self._finish_keys, self._finish_until = keys, now + self._type_ahead_s
+        elif self._ahead[0][1] in keys:
+            self._ahead.popleft()
 
     def _finish(self, ended_by: EndedBy) -> Collected | None:
         running, self._collection = self._collection, None

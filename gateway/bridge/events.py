@@ -71,4 +71,13 @@ class HandOver:
 ShellEvent = (
     Admitted | CallerLost | CarrierEnded | AgentLost | ToolFinished | TransferFinished | Malformed | HandOver
 )
-Event = media_stream.Message | agent_session.Message | ShellEvent
+CallerSignal = (
+    media_stream.Connected
+    | media_stream.Start
+    | media_stream.Dtmf
+    | media_stream.Mark
+    | media_stream.Stop
+    | media_stream.Unknown
+)
+Signal = CallerSignal | agent_session.Message | ShellEvent
+Event = media_stream.Media | Signal

@@ -1,13 +1,20 @@
-"""How a call is brought to its end: what is still to be heard first, and how long that may take."""
+"""How a call is brought to its end: what is still to be heard, how long that may take, and what then."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import assert_never
 
+from gateway.bridge.commands import Command, FallBack, Final, HangUp, Transfer
 from gateway.bridge.limits import Limits
-from gateway.ids import E164, ToolCallId
+from gateway.bridge.report import Ending
+from gateway.bridge.speech import AgentSpeech
+from gateway.bridge.tools import ToolDesk
+from gateway.errors import ToolError
+from gateway.ids import E164
+from gateway.wire.agent_session import ToolCall
 
 _LONGEST_S = 120.0
-"""No goodbye takes longer, whatever the agent goes on to say."""
+"""No agent keeps a call open longer by going on to speak after it asked for the end."""
 
 
 class Finale(Enum):
@@ -20,29 +27,101 @@ class Finale(Enum):
 
 
 @dataclass(slots=True)
-class Farewell:
+class _Farewell:
     """The end of a call, on its way. Times are seconds of the bridge's clock."""
 
     finale: Finale
-    limits: Limits
     began: float
-    give_up_at: float
     active_at: float  # when the agent last said something
-    call_id: ToolCallId | None = None
+    give_up_at: float
+    call: ToolCall | None = None
     to: E164 | None = None
-    asked: bool = False  # the transfer is with Twilio
+    asked: bool = False  # the transfer is with Twilio, which has until ``give_up_at`` to answer
 
-    def extend(self, now: float, remaining_s: float) -> None:
+
+class Departure:
+    """Lets the last words of a call be heard, then says what ends it."""
+
+    def __init__(self, limits: Limits, speech: AgentSpeech, desk: ToolDesk) -> None:
+        self._limits = limits
+        self._speech = speech
+        self._desk = desk
+        self._farewell: _Farewell | None = None
+
+    @property
+    def transferring(self) -> bool:
+        """Whether Twilio was asked to take the call elsewhere, and has not answered."""
+        return self._farewell is not None and self._farewell.asked
+
+    @property
+    def revocable(self) -> bool:
+        """Whether the call goes on if the caller speaks."""
+        return self._farewell is not None and self._farewell.finale is Finale.END_CALL
+
+    def overdue(self, now: float) -> bool:
+        """Whether Twilio has not answered in time."""
+        return self._farewell is not None and self._farewell.asked and now >= self._farewell.give_up_at
+
+    def begin(self, finale: Finale, now: float, call: ToolCall | None = None, to: E164 | None = None) -> None:
+        """From now on the call is saying farewell."""
+        longest_s = self._limits.lost_agent_drain_s
+        if finale is not Finale.AGENT_LOST:
+            longest_s = self._speech.playout.remaining_s(now) + self._limits.drain_extra_s
+        self._farewell = _Farewell(finale, now, now, now + longest_s, call, to)
+
+    def extend(self, now: float) -> None:
         """The agent said more: give it the time to be heard."""
-        self.active_at = now
-        latest = self.began + _LONGEST_S
-        self.give_up_at = min(latest, max(self.give_up_at, now + remaining_s + self.limits.drain_extra_s))
+        farewell = self._farewell
+        if farewell is None or farewell.asked:
+            return
+        farewell.active_at = now
+        longest_s = self._speech.playout.remaining_s(now) + self._limits.drain_extra_s
+        latest = min(farewell.began + _LONGEST_S, now + longest_s)
+        farewell.give_up_at = max(farewell.give_up_at, latest)
 
-    def due_at(self, *, idle: bool, speaking: bool, agent_there: bool) -> float:
-        """When to do it, as things are: at once when all is heard and no more words can come."""
-        if not idle:
-            return self.give_up_at
+    def cancel(self, error: ToolError, now: float) -> list[Command]:
+        """The call goes on after all: tell the agent, whose tool call began this."""
+        farewell, self._farewell = self._farewell, None
+        return self._desk.refuse(farewell.call.id, error, now) if farewell and farewell.call else []
+
+    def succeed(self, now: float) -> list[Command]:
+        """What the agent asked for is done: tell it."""
+        farewell = self._farewell
+        return self._desk.succeed(farewell.call.id, now) if farewell and farewell.call else []
+
+    def due_at(self, *, agent_there: bool) -> float | None:
+        """When to do something though nothing happens."""
+        return self._due_at(self._farewell, agent_there) if self._farewell else None
+
+    def depart(self, now: float, *, agent_there: bool) -> tuple[list[Command], Final | None]:
+        """Take the last step if it is due; a transfer's last step is Twilio's."""
+        farewell = self._farewell
+        if farewell is None or farewell.asked or now < self._due_at(farewell, agent_there):
+            return [], None
+        # The agent may never have said that this was all: the end of its last word is still in the filter.
+        commands = self._speech.end(now)
+        if now < farewell.give_up_at and not self._speech.playout.idle:
+            return commands, None
+        match farewell.finale:
+            case Finale.AGENT_ENDED:
+                return commands, HangUp(Ending.AGENT_ENDED)
+            case Finale.AGENT_LOST:
+                return commands, FallBack(Ending.AGENT_LOST)
+            case Finale.END_CALL:
+                return commands + self.succeed(now), HangUp(Ending.AGENT_HUNG_UP)
+            case Finale.TRANSFER:
+                farewell.asked = True
+                farewell.give_up_at = now + self._limits.transfer_timeout_s
+                return [*commands, *([Transfer(farewell.to)] if farewell.to else [])], None
+            case _:
+                assert_never(farewell.finale)
+
+    def _due_at(self, farewell: _Farewell, agent_there: bool) -> float:
+        """At once when all is heard and no more words can come."""
+        limits, speech = self._limits, self._speech
+        if farewell.asked or not speech.playout.idle:
+            return farewell.give_up_at
         if not agent_there:
-            return self.active_at
-        wait = self.limits.unfinished_s if speaking else self.limits.settle_s
-        return min(self.give_up_at, self.active_at + wait)
+            return farewell.active_at
+        wait_s = limits.unfinished_s if speech.speaking else limits.settle_s
+        return min(farewell.give_up_at, farewell.active_at + wait_s)

@@ -12,9 +12,7 @@ class Limits:
     # Audio to the caller
     playout_lead_ms: int = 1000  # agent audio at Twilio that the caller has not heard yet
     mark_every_ms: int = 200
-    mark_grace_s: float = (
-        0.5  # a mark this late is given up; shorter than the lead, so nothing is heard of it
-    )
+    mark_grace_s: float = 0.5  # a mark this late is given up; sooner where Twilio would run dry
     idle_flush_s: float = 0.1  # the agent pauses in a turn: send the part of a frame that waits
     waiting_audio_s: float = 300.0  # agent audio that waits in the gateway
 
@@ -32,6 +30,7 @@ class Limits:
     settle_s: float = 0.4  # after a tool ends the call: how long its last words may still be on their way
     unfinished_s: float = 2.0  # the same while a turn is open
     lost_agent_drain_s: float = 1.2
+    transfer_timeout_s: float = 15.0  # Twilio's answer is missing: the call goes on
 
     # Tools
     tool_timeout_s: float = 10.0

@@ -3,6 +3,7 @@
 Twilio queues whatever it is sent and plays it in order; a mark comes back when everything before it has
 been played, or when a clear flushed it (https://www.twilio.com/docs/voice/media-streams/websocket-messages).
 Returned marks are the credit: no more than the lead is ever unheard at Twilio, and nothing here sleeps.
+Where a mark fails to return before Twilio runs dry, the clock stands in for it.
 
 Sizes are bytes of mu-law: 8 a millisecond. Time at Twilio is reckoned as if messages took none to get
 there. That is right for a cut, since the audio and the clear travel the same way.
@@ -20,6 +21,8 @@ from gateway.ids import MarkName
 BYTES_PER_MS = 8
 FRAME = 160
 _BYTES_PER_S = 8000.0
+_REFILL_S = 0.1
+"""A mark that is not back so long before Twilio runs dry is no longer waited for."""
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class _Stretch:
     """Audio between two marks; none in the fence behind a clear."""
 
     number: int
-    ends: float  # when it will have been played
+    ends: float  # when it will have been played, and the mark behind it is due
     parts: list[tuple[Turn, int]] = field(default_factory=list)
     size: int = 0
 
@@ -45,8 +48,10 @@ class Playout:
     """The ledger of agent audio: waiting, sent, heard or cut."""
 
     def __init__(self, limits: Limits) -> None:
-        self._lead = limits.playout_lead_ms * BYTES_PER_MS
-        self._stretch_size = min(limits.mark_every_ms * BYTES_PER_MS, self._lead)
+        self._lead = _frames(limits.playout_lead_ms)
+        # Half the lead at most: one half is refilled while the other is heard.
+        self._stretch_size = min(_frames(limits.mark_every_ms), _frames(limits.playout_lead_ms // 2))
+        self._refill_s = min(_REFILL_S, self._lead / _BYTES_PER_S / 5)
         self._waiting_bound = int(limits.waiting_audio_s * _BYTES_PER_S)
         self._grace_s = limits.mark_grace_s
         self._idle_flush_s = limits.idle_flush_s
@@ -60,7 +65,6 @@ class Playout:
         self._plays_until = 0.0
         self._late_s = 0.0  # how much later than reckoned the last mark says Twilio plays
         self._round_trip_s: float | None = None
-        self._by_clock = False  # marks fail to return
         self._unproved = False  # something was sent since the last clear and no mark proves it played
         self._fed_at = 0.0
         self._held = True  # there is no stream yet
@@ -77,6 +81,11 @@ class Playout:
     def unheard_ms(self) -> float:
         """Audio at Twilio that the caller has not heard."""
         return self._unheard / BYTES_PER_MS
+
+    @property
+    def round_trip_s(self) -> float:
+        """The shortest time a mark took beyond the audio before it; zero until one is back."""
+        return self._round_trip_s or 0.0
 
     def remaining_s(self, now: float) -> float:
         """How long it takes until all of it has been heard, if nothing goes wrong."""
@@ -99,11 +108,12 @@ class Playout:
     def feed(self, turn: Turn, audio: bytes, now: float) -> tuple[list[Command], int]:
         """Take audio of a turn; return what to send now, and the bytes dropped at the bound."""
         kept = audio[: max(0, self._waiting_bound - self._waiting_size)]
-        self._fed_at = now
         if kept:
+            self._fed_at = now
             last = self._waiting[-1] if self._waiting else None
-            if last is not None and last.turn is turn and not last.closed:
+            if last is not None and last.turn is turn:
                 last.audio += kept
+                last.closed = False
             else:
                 self._waiting.append(_Waiting(turn, bytearray(kept)))
             self._waiting_size += len(kept)
@@ -117,7 +127,7 @@ class Playout:
                 waiting.closed = True
         commands = self._pump(now)
         if not self._waiting_size:
-            commands += self._place_mark()
+            commands += self._place_mark(now)
         return commands
 
     def mark_returned(self, name: MarkName, now: float) -> list[Command]:
@@ -126,7 +136,8 @@ class Playout:
         if number is None:
             self.marks_stale += 1
             return []
-        self._by_clock = False
+        if number == self._number:
+            self._unproved = False
         if not self._sent or number < self._sent[0].number:
             return []  # given up before, and counted as heard by the clock
         commands: list[Command] = []
@@ -135,19 +146,17 @@ class Playout:
             self._heard(stretch, now, proved=True)
             if stretch.number == number:
                 commands.append(Tell(RoundTrip(self._measure(stretch, now) * 1000.0)))
-        self._unproved = bool(self._sent or self._open)
         return commands + self._pump(now)
 
     def tick(self, now: float) -> list[Command]:
         """Do what is due: give up marks that are overdue, send what waits for company."""
         while (due := self._overdue_at()) is not None and now >= due:
             self.marks_missing += 1
-            self._by_clock = True
             self._heard(self._sent.popleft(), now, proved=False)
-        if self._lingering and now - self._fed_at >= self._idle_flush_s:
+        if self._lingering and now >= self._fed_at + self._idle_flush_s:
             for waiting in self._waiting:
                 waiting.closed = True
-            return self._pump(now) + self._place_mark()
+            return self._pump(now) + self._place_mark(now)
         return self._pump(now)
 
     def cut(self, now: float) -> tuple[list[Command], int]:
@@ -185,33 +194,37 @@ class Playout:
     def _unplayed(self, now: float) -> int:
         return max(0, round((self._plays_until + self._late_s - now) * _BYTES_PER_S))
 
+    @property
     def _room(self) -> int:
         return self._lead - self._unheard
+
+    @property
+    def _blocked(self) -> bool:
+        """Audio could be sent if Twilio held less."""
+        return self._waiting_size > 0 and self._room < min(FRAME, self._waiting_size)
 
     @property
     def _lingering(self) -> bool:
         """Less than a frame waits, or audio without a mark is out: the agent paused within its turn."""
         part = 0 < self._waiting_size < FRAME and not self._held
-        return self._open is not None or (part and self._room() >= FRAME)
+        return self._open is not None or (part and self._room >= FRAME)
 
     def _pump(self, now: float) -> list[Command]:
         """Send what waits, as far as the lead allows, in whole frames."""
         commands: list[Command] = []
         while self._waiting and not self._held:
             head = self._waiting[0]
-            size = min(
-                len(head.audio), self._room(), self._stretch_size - (self._open.size if self._open else 0)
-            )
-            if size < len(head.audio) or not (head.closed or len(self._waiting) > 1):
+            gap = self._stretch_size - (self._open.size if self._open else 0)
+            size = min(len(head.audio), self._room, gap)
+            if size < len(head.audio) or not head.closed:
                 size -= size % FRAME
-            if size <= 0 and head.audio:
+            if size <= 0:
                 break
-            if size > 0:
-                commands += self._send(head, size, now)
+            commands += self._send(head, size, now)
             if not head.audio:
                 self._waiting.popleft()
                 if head.closed:
-                    commands += self._place_mark()
+                    commands += self._place_mark(now)
         return commands
 
     def _send(self, head: _Waiting, size: int, now: float) -> list[Command]:
@@ -220,23 +233,26 @@ class Playout:
         self._waiting_size -= size
         self._unheard += size
         self._unproved = True
+        if now >= self._plays_until + self._late_s:
+            self._late_s = 0.0  # Twilio had run dry: this plays when it gets there
         self._plays_until = max(now, self._plays_until) + size / _BYTES_PER_S
         stretch = self._open = self._open or self._next_stretch(now)
         stretch.ends = self._plays_until
         stretch.size += size
         stretch.parts.append((head.turn, size))
-        full = stretch.size >= self._stretch_size or self._room() < FRAME
-        return [Play(audio), *(self._place_mark() if full else [])]
+        full = stretch.size >= self._stretch_size or self._room < FRAME
+        return [Play(audio), *(self._place_mark(now) if full else [])]
 
     def _next_stretch(self, now: float) -> _Stretch:
         self._number += 1
         return _Stretch(self._number, ends=now)
 
-    def _place_mark(self) -> list[Command]:
+    def _place_mark(self, now: float) -> list[Command]:
         stretch = self._open
         if stretch is None:
             return []
         self._open = None
+        stretch.ends = max(stretch.ends, now)
         self._sent.append(stretch)
         return [PlaceMark(self._name(stretch))]
 
@@ -249,7 +265,8 @@ class Playout:
         if generation != f"g{self._generation}" or not (number.isascii() and number.isdigit()):
             return None
         value = int(number[:9])
-        return value if value <= self._number else None
+        placed = self._number - 1 if self._open else self._number
+        return value if value <= placed else None
 
     def _heard(self, stretch: _Stretch, now: float, *, proved: bool) -> None:
         for turn, size in stretch.parts:
@@ -271,5 +288,11 @@ class Playout:
     def _overdue_at(self) -> float | None:
         if not self._sent:
             return None
-        grace = 0.0 if self._by_clock else self._grace_s
-        return self._sent[0].ends + (self._round_trip_s or 0.0) + grace
+        ends = self._sent[0].ends
+        overdue = ends + self.round_trip_s + self._grace_s
+        return min(overdue, max(ends, self._plays_until - self._refill_s)) if self._blocked else overdue
+
+
+def _frames(duration_ms: int) -> int:
+    """Bytes of the whole frames in a duration, one at least: less could never be sent."""
+    return max(FRAME, duration_ms * BYTES_PER_MS // FRAME * FRAME)

@@ -121,7 +121,10 @@ class CallReport:
         self.ending, self.detail = ending, detail
         self.connected_ms, self.first_audio_ms = connected_s * 1000.0, first_audio_ms
 
-    def add_turn(self, turn: TurnReport) -> None:
-        """Keep a turn, forgetting the oldest past the bound."""
+    def put_turn(self, turn: TurnReport, instead_of: TurnReport | None = None) -> None:
+        """Keep a turn, in the place of what was reported of it before; forget the oldest past the bound."""
+        if instead_of is not None and instead_of in self.turns:
+            self.turns[self.turns.index(instead_of)] = turn
+            return
         self.turns.append(turn)
         del self.turns[:-TURNS_KEPT]

@@ -26,10 +26,9 @@ class Requests:
         self._digits = DigitCollector(limits)
         self.desk = ToolDesk(limits, book)
 
-    @property
-    def deadline(self) -> float | None:
+    def deadline(self, idle_since: float | None) -> float | None:
         """When a tool runs out of time, or the wait for a key is over."""
-        times = (self.desk.deadline, self._digits.deadline)
+        times = (self.desk.deadline, self._digits.deadline(idle_since))
         return min((at for at in times if at is not None), default=None)
 
     def start(self, call: ToolCall, now: float) -> list[Command]:
@@ -58,7 +57,7 @@ class Requests:
             ToolError: the call is ending already, or nobody may be transferred there.
         """
         if not live:
-            raise ToolError("the call is being ended already", code="busy")
+            raise ToolError("the call has not begun, or is being ended already", code="busy")
         return self._target(call) if call.name == TRANSFER_CALL else None
 
     def tick(self, now: float, idle_since: float | None) -> list[Command]:

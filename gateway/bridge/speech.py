@@ -4,14 +4,12 @@ from gateway.audio.transcode import AgentToCaller
 from gateway.bridge.commands import Clear, Command, Play, Tell
 from gateway.bridge.limits import Limits
 from gateway.bridge.playout import Playout
-from gateway.bridge.report import BargedIn, FirstAudio, TurnReport
-from gateway.bridge.turns import Turn, Turns
+from gateway.bridge.report import BargedIn, FirstAudio
+from gateway.bridge.turns import Statement, Turn, Turns
 from gateway.ids import MarkName
 from gateway.wire.agent_session import ResponseAudio, ResponseText
 
 _BYTES_PER_MS = 8
-
-AgentSaid = ResponseAudio | ResponseText
 
 
 class AgentSpeech:
@@ -25,7 +23,7 @@ class AgentSpeech:
         self._opened_at: float | None = None
         self.first_audio_ms: float | None = None
         self.late_chunks = 0
-        self.dropped_ms = 0.0
+        self.dropped = 0
 
     @property
     def speaking(self) -> bool:
@@ -37,31 +35,33 @@ class AgentSpeech:
         self._opened_at = now
         return self._timed(self.playout.open(now), now)
 
-    def say(self, event: AgentSaid, now: float) -> list[Command]:
-        """Play a chunk of a turn, or note what it says, unless that turn was cut."""
-        turn = self._turns.get(event.turn_id)
+    def say(self, event: ResponseAudio, now: float) -> list[Command]:
+        """Play a chunk of a turn, unless that turn was cut."""
+        if not event.audio:
+            return self._say_nothing(event, now)
+        turn = self._turns.speak(event.turn_id)
         if turn is None:
             self.late_chunks += 1
             return []
-        if isinstance(event, ResponseText):
-            turn.say(event.text, final=event.is_final)
-            return []
-        return self._audio(turn, event, now)
-
-    def _audio(self, turn: Turn, event: ResponseAudio, now: float) -> list[Command]:
-        commands: list[Command] = []
-        for unfinished in self._turns.others(turn):
-            commands += self._end(unfinished, now)
-        turn.spoken = False
-        self._playing = turn
-        audio = self._filter.feed(event.audio)
+        commands = [] if turn is self._playing else self.end(now)
+        self._playing, turn.spoken = turn, False
+        commands += self._feed(turn, self._filter.feed(event.audio), now)
         if event.is_final:
-            commands += self._feed(turn, audio + self._filter.flush(), now)
-            self._playing = None
-            commands += self._end(turn, now)
-        else:
-            commands += self._feed(turn, audio, now)
+            commands += self.end(now)
         return self._timed(commands, now)
+
+    def write(self, event: ResponseText) -> Statement | None:
+        """Note what a turn says; the amended report if the turn was over before."""
+        return self._turns.write(event.turn_id, event.text, final=event.is_final)
+
+    def end(self, now: float) -> list[Command]:
+        """Nothing follows in the turn being spoken, whether the agent said so or not."""
+        turn, self._playing = self._playing, None
+        if turn is None:
+            return []
+        commands = self._feed(turn, self._filter.flush(), now)
+        turn.spoken = True
+        return commands + self.playout.close(turn, now)
 
     def interrupt(self, now: float) -> list[Command]:
         """The caller barged in: nothing more of the turns so far is to be heard."""
@@ -76,23 +76,36 @@ class AgentSpeech:
         """A mark came back."""
         return self.playout.mark_returned(name, now)
 
-    def over(self) -> list[TurnReport]:
+    def over(self) -> list[Statement]:
         """The turns that came to their end since the last time."""
         return self._turns.over()
 
-    def finish(self, now: float) -> list[TurnReport]:
-        """The call is over: close the account of every turn."""
-        self.playout.settle(now)
+    def finish(self, now: float, *, told: bool = False) -> list[Statement]:
+        """The call is over: close the account of every turn.
+
+        Args:
+            now: The time.
+            told: Whether Twilio told us, and so ended its playback half a round trip ago.
+        """
+        self.playout.settle(now - (self.playout.round_trip_s if told else 0.0))
         return self._turns.over(everything=True)
 
     def counts(self) -> dict[str, int]:
         """What was counted, by name."""
         return {
             "late_chunks": self.late_chunks,
-            "agent_audio_dropped_ms": round(self.dropped_ms),
+            "agent_audio_dropped_ms": self.dropped // _BYTES_PER_MS,
             "marks_missing": self.playout.marks_missing,
             "marks_stale": self.playout.marks_stale,
         }
+
+    def _say_nothing(self, event: ResponseAudio, now: float) -> list[Command]:
+        """A chunk without audio: it can announce a turn, or end it, but not disturb another."""
+        turn = self._turns.expect(event.turn_id)
+        if turn is None or not event.is_final:
+            return []
+        turn.spoken = True
+        return self._timed(self.end(now), now) if turn is self._playing else []
 
     def _timed(self, commands: list[Command], now: float) -> list[Command]:
         """Tell when the caller is sent the first audio of the call."""
@@ -105,13 +118,5 @@ class AgentSpeech:
 
     def _feed(self, turn: Turn, audio: bytes, now: float) -> list[Command]:
         commands, dropped = self.playout.feed(turn, audio, now)
-        self.dropped_ms += dropped / _BYTES_PER_MS
+        self.dropped += dropped
         return commands
-
-    def _end(self, turn: Turn, now: float) -> list[Command]:
-        commands: list[Command] = []
-        if self._playing is turn:
-            commands += self._feed(turn, self._filter.flush(), now)
-            self._playing = None
-        turn.spoken = True
-        return commands + self.playout.close(turn, now)

@@ -38,7 +38,8 @@ class ToolDesk:
     @property
     def deadline(self) -> float | None:
         """When the next tool runs out of time."""
-        return min((run.deadline for run in self._running.values() if run.deadline), default=None)
+        due = (run.deadline for run in self._running.values())
+        return min((at for at in due if at is not None), default=None)
 
     def known(self, call_id: ToolCallId) -> bool:
         """Whether this very call was made before; a repetition is counted and must be ignored."""
@@ -75,15 +76,14 @@ class ToolDesk:
         if running is None:
             self.late += 1
             return []
-        if len(output) > self._limits.tool_output_bytes:
+        if len(output.encode(errors="replace")) > self._limits.tool_output_bytes:
             output, outcome = error_output("too_large", "the tool's answer is too large"), "too_large"
         self._answered.append(call_id)
         note = ToolAnswered(running.call.name, outcome, (now - running.since) * 1000.0)
         commands: list[Command] = [AnswerTool(call_id, output), Tell(note)]
-        while self._queued and running.deadline is not None:
+        if self._queued and running.deadline is not None:
             call, _ = self._queued.popleft()
             commands.append(self._run(call, now))
-            break
         return commands
 
     def refuse(self, call_id: ToolCallId, error: ToolError, now: float) -> list[Command]:

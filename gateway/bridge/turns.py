@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from gateway.bridge.report import TurnReport
@@ -12,6 +13,9 @@ _CUT_KEPT: Final = 64
 _OPEN_KEPT: Final = 64
 _RECENT_KEPT: Final = 4
 _TEXT_BOUND: Final = 20_000
+_TELLING_TEXT: Final = 20
+"""Characters from which on a turn's length says something of the agent's rate."""
+
 _USUAL_BYTES_A_CHARACTER: Final = 8 * 65.0
 """Fifteen characters a second, until the agent's own rate is known."""
 
@@ -24,85 +28,143 @@ class Turn:
     received: int = 0
     heard: int = 0
     proved: int = 0
-    spoken: bool = False  # the agent said that no audio follows
+    spoken: bool = False  # no audio follows
     cut: bool = False
     committed: str = field(default="", repr=False)
     draft: str = field(default="", repr=False)
+    reported: TurnReport | None = None  # told as over, which more text, or more audio, may still amend
 
     @property
     def text(self) -> str:
         """All that the agent says in this turn, as far as it is known."""
         return f"{self.committed} {self.draft}".strip() if self.draft else self.committed
 
+    @property
+    def complete(self) -> bool:
+        """Whether the caller has heard all of it."""
+        return self.spoken and self.heard >= self.received
+
     def say(self, text: str, *, final: bool) -> None:
         """Take a text message: drafts replace one another, final texts follow one another.
 
-        Either may repeat what was final before it.
+        Either may repeat what was final before it; an empty final one makes the draft final.
         """
-        addition = text.removeprefix(self.committed).strip()
+        addition = text.removeprefix(self.committed).strip() if text else self.draft
         if final:
             self.committed = f"{self.committed} {addition}".strip()[:_TEXT_BOUND]
         self.draft = "" if final else addition[:_TEXT_BOUND]
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is reported of a turn, and the report of the same turn that it takes the place of."""
+
+    report: TurnReport
+    instead_of: TurnReport | None = None
+
+
 class Turns:
-    """The turns that are not over, and the names of those that were cut."""
+    """The turns that are not over, the last ones that are, and the names of those that were cut."""
 
     def __init__(self) -> None:
         self._open: dict[TurnId, Turn] = {}
         self._cut: deque[TurnId] = deque(maxlen=_CUT_KEPT)
-        self._recent: deque[TurnId] = deque(maxlen=_RECENT_KEPT)
+        self._recent: deque[Turn] = deque(maxlen=_RECENT_KEPT)
         self._bytes_a_character = _USUAL_BYTES_A_CHARACTER
 
     @property
     def speaking(self) -> bool:
         """Whether a turn has begun of which more is to come."""
-        return any(not turn.spoken for turn in self._open.values())
+        return any(not (turn.spoken or turn.cut) for turn in self._open.values())
 
-    def get(self, turn_id: TurnId) -> Turn | None:
-        """The turn that a message belongs to; ``None`` if that turn was cut, or too many are open.
+    def expect(self, turn_id: TurnId) -> Turn | None:
+        """The turn that a message without audio belongs to; ``None`` if that turn is over, or was cut."""
+        turn = self._open.get(turn_id)
+        if turn is None and turn_id not in self._cut and self._over(turn_id) is None:
+            turn = self._begin(turn_id)
+        return turn
 
+    def speak(self, turn_id: TurnId) -> Turn | None:
+        """The turn that audio belongs to; ``None`` if that turn was cut, or too many are open.
+
+        Turns whose text came before, but no audio, are passed over: nothing of them is to be waited for.
         A server that names no turns can't be told which of its audio is late, so that is let through.
         """
         turn = self._open.get(turn_id)
         if turn is None:
-            if (turn_id and turn_id in self._cut) or len(self._open) >= _OPEN_KEPT:
+            if turn_id in self._cut:
                 return None
-            turn = self._open[turn_id] = Turn(turn_id)
+            turn = self._resume(turn_id) or self._begin(turn_id)
+        if turn is not None:
+            self._pass_over_before(turn)
         return turn
 
-    def others(self, turn: Turn) -> list[Turn]:
-        """The turns before this one that were left without an end."""
-        return [other for other in self._open.values() if other is not turn and not other.spoken]
+    def write(self, turn_id: TurnId, text: str, *, final: bool) -> Statement | None:
+        """Note what a turn says; the amended report if that turn was over before its text came."""
+        turn = self._open.get(turn_id)
+        if turn is None:
+            turn = self._over(turn_id)
+            if turn is None and turn_id not in self._cut:
+                turn = self._begin(turn_id)
+        if turn is None:
+            return None
+        before = turn.text
+        turn.say(text, final=final)
+        return self._state(turn) if turn.reported and turn.text != before else None
 
     def cut(self) -> None:
-        """The caller interrupted: whatever still comes of the turns so far is late.
+        """The caller interrupted: whatever audio still comes of the turns so far is late.
 
         Of those just heard, too: a server may call each part of a turn final.
         """
-        self._cut.extend(self._recent)
-        self._recent.clear()
+        for turn in (*self._recent, *self._open.values()):
+            if turn.id and turn.id not in self._cut:
+                self._cut.append(turn.id)
         for turn in self._open.values():
-            turn.cut = True
-            self._cut.append(turn.id)
+            turn.cut = not turn.complete
 
-    def over(self, *, everything: bool = False) -> list[TurnReport]:
+    def over(self, *, everything: bool = False) -> list[Statement]:
         """Close and report the turns that have been heard to their end, or were cut."""
-        done = [turn for turn in self._open.values() if everything or turn.cut or self._complete(turn)]
+        done = [turn for turn in self._open.values() if everything or turn.cut or turn.complete]
         for turn in done:
             del self._open[turn.id]
-            self._recent.append(turn.id)
+            self._recent.append(turn)
             self._learn(turn)
-        return [self._report(turn) for turn in done if turn.received or turn.text]
+        return [self._state(turn) for turn in done if turn.received or turn.text]
 
-    @staticmethod
-    def _complete(turn: Turn) -> bool:
-        return turn.spoken and turn.heard >= turn.received
+    def _over(self, turn_id: TurnId) -> Turn | None:
+        """A turn that was over lately. One without a name may be any, so none of those is found."""
+        return next((turn for turn in self._recent if turn_id and turn.id == turn_id), None)
+
+    def _resume(self, turn_id: TurnId) -> Turn | None:
+        """Open a turn again that had been taken for over."""
+        turn = self._over(turn_id)
+        if turn is not None:
+            self._recent.remove(turn)
+            self._open[turn_id] = turn
+        return turn
+
+    def _begin(self, turn_id: TurnId) -> Turn | None:
+        if len(self._open) >= _OPEN_KEPT:
+            silent = next((turn for turn in self._open.values() if not turn.received), None)
+            if silent is None:
+                return None
+            del self._open[silent.id]
+        turn = self._open[turn_id] = Turn(turn_id)
+        return turn
+
+    def _pass_over_before(self, turn: Turn) -> None:
+        for other in takewhile(lambda other: other is not turn, self._open.values()):
+            other.spoken = other.spoken or not other.received
 
     def _learn(self, turn: Turn) -> None:
         """A whole turn shows how fast the agent speaks, which tells where a cut one was cut."""
-        if turn.spoken and len(turn.text) >= 20:
+        if turn.spoken and turn.received and len(turn.text) >= _TELLING_TEXT:
             self._bytes_a_character = turn.received / len(turn.text)
+
+    def _state(self, turn: Turn) -> Statement:
+        before, turn.reported = turn.reported, self._report(turn)
+        return Statement(turn.reported, before)
 
     def _report(self, turn: Turn) -> TurnReport:
         text = turn.text
@@ -123,11 +185,11 @@ class Turns:
         Speech is taken to run evenly through the text. Of a turn cut while it was still being spoken the
         text is often ahead of the audio, so its length is reckoned from the agent's rate.
         """
-        if turn.heard >= turn.received and turn.spoken:
+        if not turn.heard:
+            return 0
+        if turn.complete:
             return len(text)
         whole = turn.received if turn.spoken else max(turn.received, len(text) * self._bytes_a_character)
-        if whole <= 0:
-            return 0
         at = int(len(text) * min(1.0, turn.heard / whole))
         if at >= len(text):
             return len(text)

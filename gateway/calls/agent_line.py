@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 from gateway.bridge.events import AgentLost, Event, Leg, Malformed
 from gateway.clients.agent_socket import AgentSocket, LostSocket
 from gateway.clients.vatel import Vatel
-from gateway.errors import VendorError, VendorTimeout, WireError
+from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnusable, WireError
 from gateway.ids import AgentId, ToolCallId
 from gateway.wire import agent_session
 
@@ -32,8 +32,7 @@ class AgentLine:
     async def join(self) -> None:
         """Open the session; a failure is an event like any other."""
         try:
-            url = self._vatel.session_url(await self._token(), self._agent_id)
-            self._socket = await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
+            self._socket = await self._open()
         except VendorError as error:
             self._log.warning("agent can't be had", error=str(error), remedy=error.remedy, fault=error.fault)
             self._take(AgentLost(str(error)))
@@ -53,15 +52,23 @@ class AgentLine:
         if self._socket is not None:
             await self._socket.close()
 
-    async def _token(self) -> str:
-        """A token; one more try if the first failed quickly for a passing reason."""
+    async def _open(self) -> AgentSocket:
+        """Open a session; one more try if the first failed quickly for a passing reason."""
         try:
-            return await self._vatel.session_token(self._agent_id)
+            return await self._try_to_open()
         except VendorError as error:
             if not error.retryable or isinstance(error, VendorTimeout):
                 raise
         await asyncio.sleep(_RETRY_AFTER_S)
-        return await self._vatel.session_token(self._agent_id)
+        return await self._try_to_open()
+
+    async def _try_to_open(self) -> AgentSocket:
+        token = await self._vatel.session_token(self._agent_id)
+        url = self._vatel.session_url(token, self._agent_id)
+        try:
+            return await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
+        except VendorRejected as error:  # a token opens one connection, soon: another one may do
+            raise VendorUnusable(str(error), remedy=error.remedy, status=error.status) from None
 
     def _read(self, message: bytes) -> None:
         try:

@@ -31,7 +31,10 @@ from gateway.errors import ToolError, VendorError
 from gateway.ids import AgentId, CallSid
 from gateway.wire import media_stream, twiml
 
-_HANG_UP_TRIES: Final = 2
+_HANG_UP_PAUSES_S: Final = (0.0, 0.3, 1.0)
+"""Before each try. The goodbye has been heard: a little silence is better than the fallback behind it."""
+_HANG_UP_WITHIN_S: Final = 5.0
+"""All tries together."""
 _LAST_WORDS_S: Final = 1.0
 """How long Twilio may take to close the stream of a call it has ended."""
 
@@ -67,6 +70,7 @@ class Call:
         self._pending: deque[events.Event | None] = deque()
         self._feeding = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None  # when the timer fires: uvloop's own answer is rounded, or missing
         self._final: asyncio.Future[commands.Final] = self._loop.create_future()
         self.over = asyncio.Event()
 
@@ -118,17 +122,17 @@ class Call:
         at = time.monotonic()
         for command in self._bridge.handle(event, self._loop.time()):
             self._carry_out(command, at)
-        deadline = self._bridge.deadline
-        if (self._timer.when() if self._timer else None) != deadline:
-            self._set_timer(deadline)
+        if self._bridge.deadline != self._due:
+            self._set_timer(self._bridge.deadline)
 
-    def _set_timer(self, deadline: float | None) -> None:
+    def _set_timer(self, due: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
+        self._due = due
+        self._timer = None if due is None else self._loop.call_at(due, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer = self._due = None
         self.feed(None)
 
     def _carry_out(self, command: commands.Command, at: float) -> None:
@@ -208,14 +212,12 @@ class Call:
                 ending.create_task(self._hang_up())
 
     async def _hang_up(self) -> None:
-        for _ in range(_HANG_UP_TRIES):
-            try:
-                await self._means.twilio.hang_up(self.call_sid)
-            except VendorError as error:
-                self._log.error("hang-up failed", error=str(error), remedy=error.remedy)
-            else:
-                break
-        else:
+        try:
+            async with asyncio.timeout(_HANG_UP_WITHIN_S):
+                told = await self._told_to_hang_up()
+        except TimeoutError:
+            told = False
+        if not told:
             return  # closing the stream has Twilio go on with the verbs behind <Connect>
         if self._caller is not None:
             try:
@@ -223,6 +225,22 @@ class Call:
                     await self._caller.done.wait()
             except TimeoutError:
                 pass
+
+    async def _told_to_hang_up(self) -> bool:
+        """Tell Twilio to end the call, more than once if need be; whether it took it."""
+        for pause_s in _HANG_UP_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            if self._caller is not None and self._caller.done.is_set():
+                return True  # the caller was faster
+            try:
+                await self._means.twilio.hang_up(self.call_sid)
+            except VendorError as error:
+                self._log.error("hang-up failed", error=str(error), remedy=error.remedy)
+                if not error.retryable:
+                    return False
+            else:
+                return True
+        return False
 
     async def _let_go(self) -> None:
         self._set_timer(None)

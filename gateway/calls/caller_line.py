@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -19,6 +19,17 @@ WRITE_DEADLINE_S: Final = 2.0
 _CLOSE_DEADLINE_S: Final = 1.0
 _SAMPLE: Final = 8
 """Every so many-th frame is timed: a histogram costs a tenth of a frame."""
+_DIRECT: Final = "vatel_gateway.direct"
+
+
+class Direct(Protocol):
+    """What a server offers that can do without a task for each message: ``gateway.web.socket_protocol``."""
+
+    def listen(self, take: Callable[[Message], None]) -> None:
+        """Give every message to ``take`` as it comes, the end too."""
+
+    def write(self, text: str) -> bool:
+        """Send text at once, or do nothing and say so."""
 
 
 class CallerLine:
@@ -28,25 +39,32 @@ class CallerLine:
         self, socket: WebSocket, stream_sid: StreamSid, take: Callable[[Event], None], metrics: Metrics
     ) -> None:
         self._socket = socket
+        self._direct: Direct | None = socket.scope.get("extensions", {}).get(_DIRECT)
         self._writer = media_stream.Writer(stream_sid)
         self._take = take
         self._metrics = metrics
         self._outbox = Outbox()
         self._clear_at: float | None = None
+        self._count = 0
         self.done = asyncio.Event()
 
     async def read(self) -> None:
         """Hand on what Twilio sends until the stream is over."""
-        count = 0
-        try:
-            while (message := await self._socket.receive())["type"] == "websocket.receive":
-                self._take(event_of(message))
-                count += 1
-                if count % _SAMPLE == 0 and "arrived" in message:
-                    self._metrics.up.observe(time.monotonic() - message["arrived"])
-            self._take(CallerLost(f"socket closed, code {message.get('code')}"))
-        finally:
+        if self._direct is not None:
+            self._direct.listen(self._hear)
+            await self.done.wait()
+        while not self.done.is_set():
+            self._hear(await self._socket.receive())
+
+    def _hear(self, message: Message) -> None:
+        if message["type"] != "websocket.receive":
             self.done.set()
+            self._take(CallerLost(f"socket closed, code {message.get('code')}"))
+            return
+        self._take(event_of(message))
+        self._count += 1
+        if self._count % _SAMPLE == 0 and "arrived" in message:
+            self._metrics.up.observe(time.monotonic() - message["arrived"])
 
     async def write(self) -> None:
         """Write what is in the outbox; a peer that does not read is lost."""
@@ -93,7 +111,10 @@ class CallerLine:
 
     def _put(self, text: str, at: float) -> None:
         try:
-            self._outbox.put(text, at)
+            if self._direct is not None and self._outbox.idle and self._direct.write(text):
+                self._observe(at)
+            else:
+                self._outbox.put(text, at)
         except Full:
             self._take(CallerLost("Twilio reads too slowly"))
 

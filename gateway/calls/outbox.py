@@ -22,6 +22,12 @@ class Outbox:
     def __init__(self) -> None:
         self._messages: deque[tuple[str, float]] = deque()
         self._ready = asyncio.Event()
+        self._taken = False  # a message is in the writer's hands
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is being written: what is written now comes behind all of it."""
+        return not self._messages and not self._taken
 
     def put(self, message: str, at: float) -> None:
         """Queue a message; ``at`` is the time it came up.
@@ -39,8 +45,10 @@ class Outbox:
         self._messages.clear()
 
     async def get(self) -> tuple[str, float]:
-        """Take the next message, waiting for one if need be."""
+        """Take the next message, waiting for one if need be; the one taken before has been written."""
+        self._taken = False
         while not self._messages:
             self._ready.clear()
             await self._ready.wait()
+        self._taken = True
         return self._messages.popleft()

@@ -11,7 +11,7 @@ from typing import Final
 from starlette.websockets import WebSocket
 
 from gateway import logs
-from gateway.bridge.events import CarrierEnded, HandOver
+from gateway.bridge.events import CallerLost, CarrierEnded, HandOver
 from gateway.bridge.report import CallReport
 from gateway.calls.call import Call, Means
 from gateway.calls.tickets import Tickets
@@ -125,10 +125,17 @@ class Registry:
         if status.final and call_sid in self._live:
             self._live[call_sid].call.feed(CarrierEnded(status.value))
 
+    def stream_failed(self, call_sid: CallSid, error: str) -> None:
+        """Twilio could not open a call's stream, or lost it, and goes on with the verbs behind it."""
+        if call_sid in self._live:
+            self._live[call_sid].call.feed(CallerLost(f"Twilio reports stream error {error[:20]}".strip()))
+
     async def _carry(self, call: Call) -> None:
         self._log.info("call admitted", call_sid=call.call_sid)
         try:
             await call.run()
+        except Exception:  # noqa: BLE001 - the edge of a call: what fails in it must not reach the others
+            self._log.exception("gateway error", call_sid=call.call_sid)
         finally:
             self._tickets.revoke(call.call_sid)
             del self._live[call.call_sid]

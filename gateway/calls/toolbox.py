@@ -13,7 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar, overload
 
 import httpx
 import msgspec
@@ -159,11 +159,20 @@ class PythonFunction:
 
 
 _TAG: Final = "__vatel_tool__"
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@overload
+def tool(function: _F) -> _F: ...
+
+
+@overload
+def tool(*, name: str | None = None, timeout_s: float = 10.0) -> Callable[[_F], _F]: ...
 
 
 def tool(
     function: Callable[..., Any] | None = None, *, name: str | None = None, timeout_s: float = 10.0
-) -> Any:
+) -> Callable[..., Any]:
     """Make a function a tool of the agent's.
 
     Its parameters are the tool's arguments; one called ``context`` gets a ``ToolContext``. It returns

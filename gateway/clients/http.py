@@ -2,11 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
 
 import httpx
 
 from gateway.errors import VendorTimeout, VendorUnreachable, VendorUnusable
+
+_CONNECT_DEADLINE_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,15 @@ class Answer:
 
 
 def pool(connections: int = 100) -> httpx.AsyncClient:
-    """A pooled client: no redirects, no proxies from the environment, certificates verified."""
+    """A pooled client: no redirects, no proxies from the environment, certificates verified.
+
+    It keeps no cookies, which would carry something of one call into the next, and asks for answers as they
+    are: an answer packed small can be endless.
+    """
     return httpx.AsyncClient(
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=20),
-        timeout=httpx.Timeout(10.0, connect=3.0),
+        headers={"Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
     )
@@ -49,12 +57,16 @@ async def ask(
     Raises:
         VendorUnreachable: no connection, so nothing was done.
         VendorTimeout: not answered within ``deadline_s`` seconds.
-        VendorUnusable: the answer is larger than ``largest_body`` bytes, or no HTTP.
+        VendorUnusable: the answer is larger than ``largest_body`` bytes, compressed, or no HTTP.
     """
+    patience = httpx.Timeout(deadline_s, connect=_CONNECT_DEADLINE_S, pool=_CONNECT_DEADLINE_S)
+    stream = client.stream(method, url, timeout=patience, **request)
     try:
-        async with asyncio.timeout(deadline_s), client.stream(method, url, **request) as response:
+        async with asyncio.timeout(deadline_s), stream as response:
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise VendorUnusable(f"{vendor} answered in an encoding nobody asked for")
             body = bytearray()
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > largest_body:
                     raise VendorUnusable(f"{vendor} answered with more than {largest_body} bytes")

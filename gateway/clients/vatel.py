@@ -1,7 +1,7 @@
 """Vatel's REST API."""
 
-from typing import Final, TypeVar
-from urllib.parse import urlencode
+from typing import Annotated, Final, TypeVar
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class _Token(msgspec.Struct):
-    token: str
+    token: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class _Named(msgspec.Struct):
@@ -62,14 +62,16 @@ class Vatel:
 
     async def agent(self, agent_id: AgentId, *, deadline_s: float = 5.0) -> str:
         """The name of an agent."""
-        return _read(await self._ask("GET", f"/v1/agents/{agent_id}", deadline_s), _Named).name
+        return _read(
+            await self._ask("GET", f"/v1/agents/{quote(agent_id, safe='')}", deadline_s), _Named
+        ).name
 
     async def _ask(self, method: str, path: str, deadline_s: float, json: object = None) -> Answer:
         url = f"{self._base}{path}"
         answer = await ask(
             self._http, method, url, vendor="Vatel", deadline_s=deadline_s, headers=self._headers, json=json
         )
-        if answer.status >= 400:
+        if not 200 <= answer.status < 300:
             raise _refusal(answer)
         return answer
 
@@ -77,9 +79,9 @@ class Vatel:
 def _refusal(answer: Answer) -> VendorError:
     try:
         reason = msgspec.json.decode(answer.body, type=_Refusal).error[:200]
-    except msgspec.MsgspecError:  # 400 and 401 may have no body at all
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):  # 400 and 401 may have no body at all
         reason = ""
-    kind = VendorRejected if answer.status < 500 and answer.status != 429 else VendorUnusable
+    kind = VendorRejected if 400 <= answer.status < 500 and answer.status != 429 else VendorUnusable
     return kind(
         f"Vatel answered {answer.status}" + (f": {reason}" if reason else ""),
         remedy=_REMEDIES.get(answer.status),

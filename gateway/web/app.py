@@ -4,11 +4,11 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from gateway import settings as settings_module
 from gateway.bridge.limits import Limits, ToolBook
@@ -39,6 +39,15 @@ class Gateway:
     metrics: Metrics
 
 
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """A pool for each peer, so that one that hangs takes no connection from another."""
+
+    vatel: httpx.AsyncClient = field(default_factory=pool)
+    twilio: httpx.AsyncClient = field(default_factory=pool)
+    tools: httpx.AsyncClient = field(default_factory=pool)
+
+
 def build(settings: Settings, limits: Limits | None = None) -> Gateway:
     """Join the parts.
 
@@ -46,8 +55,8 @@ def build(settings: Settings, limits: Limits | None = None) -> Gateway:
         SettingsError: a tool is configured wrongly.
     """
     metrics = Metrics()
-    http = pool()
-    means = _means(settings, limits or Limits(playout_lead_ms=settings.playout_lead_ms), metrics, http)
+    pools = _Pools()
+    means = _means(settings, limits or Limits(playout_lead_ms=settings.playout_lead_ms), metrics, pools)
     registry = Registry(means, settings.max_calls)
     check = signature_check(settings)
     hooks = Hooks(
@@ -69,7 +78,7 @@ def build(settings: Settings, limits: Limits | None = None) -> Gateway:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with http, registry.running(), asyncio.TaskGroup() as watch:
+        async with pools.vatel, pools.twilio, pools.tools, registry.running(), asyncio.TaskGroup() as watch:
             lag = watch.create_task(health.watch_loop())
             tls_context()  # takes tens of milliseconds, which no call should wait
             # What is loaded now lives as long as the process: the collector need not look at it again,
@@ -79,17 +88,23 @@ def build(settings: Settings, limits: Limits | None = None) -> Gateway:
             yield
             lag.cancel()
 
-    routes = [
+    app = Starlette(routes=_routes(hooks, MediaDoor(registry, check, metrics), health), lifespan=lifespan)
+    # A redirect would be built from the Host header, and its target is no door either.
+    app.router.redirect_slashes = False
+    return Gateway(app, registry, metrics)
+
+
+def _routes(hooks: Hooks, media: MediaDoor, health: Health) -> list[BaseRoute]:
+    return [
         Route("/twilio/voice", hooks.voice, methods=["POST"]),
         Route("/twilio/status", hooks.status, methods=["POST"]),
         Route("/twilio/stream-status", hooks.stream_status, methods=["POST"]),
         Route("/twilio/transfer", hooks.transfer, methods=["POST"]),
-        WebSocketRoute("/twilio/media", MediaDoor(registry, check, metrics).open),
+        WebSocketRoute("/twilio/media", media.open),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
     ]
-    return Gateway(Starlette(routes=routes, lifespan=lifespan), registry, metrics)
 
 
 def signature_check(settings: Settings) -> SignatureCheck:
@@ -98,15 +113,15 @@ def signature_check(settings: Settings) -> SignatureCheck:
     return SignatureCheck(settings.public_url, [token.get_secret_value() for token in tokens if token])
 
 
-def _means(settings: Settings, limits: Limits, metrics: Metrics, http: httpx.AsyncClient) -> Means:
+def _means(settings: Settings, limits: Limits, metrics: Metrics, pools: _Pools) -> Means:
     config = settings_module.load_config(settings.gateway_config)
-    tools = toolbox.load(settings.gateway_tools, config.tools, http)
+    tools = toolbox.load(settings.gateway_tools, config.tools, pools.tools)
     taken = BUILT_IN & tools.keys()
     if taken:
         raise SettingsError(f"tools can't be named {', '.join(sorted(taken))}: those are built in")
     return Means(
-        vatel=Vatel(http, settings.vatel_base_url, settings.vatel_api_key.get_secret_value()),
-        twilio=twilio_client(settings, http),
+        vatel=Vatel(pools.vatel, settings.vatel_base_url, settings.vatel_api_key.get_secret_value()),
+        twilio=twilio_client(settings, pools.twilio),
         agent_id=AgentId(settings.vatel_agent_id),
         tools=tools,
         book=ToolBook(

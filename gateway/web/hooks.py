@@ -20,6 +20,7 @@ from gateway.wire.signature import SignatureCheck
 _SIGNATURE: Final = "X-Twilio-Signature"
 _FORM: Final = "application/x-www-form-urlencoded"
 _CONNECTED: Final = frozenset({"completed", "answered"})
+_STREAM_ERROR: Final = "stream-error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Hooks:
 
     async def _answer(self, request: Request, act: Callable[[Form], str]) -> Response:
         """Read and check the form, act on it, answer with TwiML."""
-        door = request.url.path
+        door = request.scope["path"]  # not ``request.url``, into which the Host header goes
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
             return self._refuse(door, "content_type", 415)
         try:
@@ -91,7 +92,8 @@ class Hooks:
         except WireError:
             return self._refuse(door, "form", 400)
         signature = request.headers.get(_SIGNATURE, "")
-        if not self._check.webhook(door, request.url.query, fields, signature):
+        query = request.scope["query_string"].decode("latin-1")
+        if not self._check.webhook(door, query, fields, signature):
             return self._refuse(door, "signature", 403)
         if fields.get("AccountSid") != self._account_sid:
             return self._refuse(door, "account", 403)
@@ -101,10 +103,10 @@ class Hooks:
             return self._refuse(door, "form", 400)
 
     def _refuse(self, door: str, reason: str, status: int) -> Response:
-        """The same words for every reason: who knocks learns nothing."""
+        """The same words for every reason: who knocks learns nothing. What is unread stays so."""
         self._metrics.doors.labels(door, reason).inc()
         self._log.warning("request refused", door=door, reason=reason)
-        return PlainTextResponse("refused\n", status)
+        return PlainTextResponse("refused\n", status, {"Connection": "close"})
 
     def _voice(self, fields: Form) -> str:
         progress = call_status.call_progress(fields)
@@ -138,6 +140,8 @@ class Hooks:
         self._log.info(
             "stream status", call_sid=progress.call_sid, stream_event=progress.event, error=progress.error
         )
+        if progress.event == _STREAM_ERROR:
+            self._registry.stream_failed(progress.call_sid, progress.error)
         return twiml.empty()
 
     def _transfer(self, fields: Form) -> str:

@@ -34,7 +34,7 @@ class MediaDoor:
     async def open(self, socket: WebSocket) -> None:
         """Let a stream in, give it to its call, and stay until the call is over."""
         signature = socket.headers.get("X-Twilio-Signature", "")
-        if not self._check.upgrade(socket.url.path, signature):
+        if not self._check.upgrade(socket.scope["path"], signature):
             await self._refuse(socket, "signature")
         elif self._strangers >= MOST_STRANGERS:
             await self._refuse(socket, "too_many")
@@ -48,8 +48,8 @@ class MediaDoor:
                 await call.over.wait()
 
     async def _admit(self, socket: WebSocket) -> Call | None:
-        await socket.accept()
         try:
+            await socket.accept()
             async with asyncio.timeout(START_DEADLINE_S):
                 start = await _read_start(socket)
             return self._registry.claim(start.parameters.get("ticket", ""), start, socket)

@@ -1,7 +1,8 @@
-"""picows' side of one accepted connection."""
+"""picows' side of one accepted connection, and where a connection is."""
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final
 
 from picows import WSAutoPingStrategy, WSUpgradeResponseWithListener
@@ -11,6 +12,19 @@ from uvicorn.config import Config
 from gateway.clients.frames import MUTE
 
 READ_BUFFER_BYTES: Final = 4096
+
+
+class Phase(Enum):
+    """Where a connection is."""
+
+    ASKED = auto()
+    """The application has not answered the upgrade."""
+    REFUSING = auto()
+    """The application is sending the body of its refusal."""
+    OPEN = auto()
+    CLOSING = auto()
+    """Refused, or a close frame is sent."""
+    LOST = auto()
 
 
 class Wire(WSProtocol):  # type: ignore[misc]  # untyped, see the import

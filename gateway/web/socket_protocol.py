@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from collections import deque
-from enum import Enum, auto
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from picows import (
@@ -22,14 +22,17 @@ from picows import (
 )
 from starlette.types import Message
 from uvicorn.config import Config
-from uvicorn.protocols.utils import ClientDisconnected, get_local_addr, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
 from gateway.clients.frames import ABNORMAL, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
-from gateway.web.server_wire import Drain, Wire, make_wire
+from gateway.web.server_wire import Drain, Phase, Wire, make_wire
 from gateway.web.upgrade import Upgrade, refusal
 
 log = logging.getLogger("uvicorn.error")
+
+DIRECT: Final = "vatel_gateway.direct"
+"""The extension that spares an application the waiting: a value with ``listen`` and ``write``."""
 
 INTERNAL_STATUS: Final = 500
 INTERNAL_ERROR: Final = 1011
@@ -45,19 +48,6 @@ FLOOD: Final = 4096
 """Messages held above which the peer is a nuisance: one read can bring thousands of tiny ones."""
 KERNEL_BUFFER_BYTES: Final = 64 * 1024
 """picows doubles its buffer whenever one read fills it, so the kernel must not bring megabytes at once."""
-
-
-class Phase(Enum):
-    """Where a connection is."""
-
-    ASKED = auto()
-    """The application has not answered the upgrade."""
-    REFUSING = auto()
-    """The application is sending the body of its refusal."""
-    OPEN = auto()
-    CLOSING = auto()
-    """Refused, or a close frame is sent."""
-    LOST = auto()
 
 
 class SocketProtocol(asyncio.Protocol):
@@ -85,6 +75,7 @@ class SocketProtocol(asyncio.Protocol):
         self._refusal: tuple[int, list[tuple[bytes, bytes]]] = (INTERNAL_STATUS, [])
         self._body = b""
         self._inbox: deque[Message] = deque([{"type": "websocket.connect"}])
+        self._take: Callable[[Message], None] | None = None
         self._held_bytes = 0
         self._paused = False
         self._end: Message | None = None
@@ -108,7 +99,8 @@ class SocketProtocol(asyncio.Protocol):
             return
         try:
             self._upgrade = Upgrade.parse(data)
-            self._scope = self._describe(self._upgrade)
+            self._scope = self._upgrade.scope(self._config, self._transport, self._app_state)
+            self._scope["extensions"][DIRECT] = self
         except ValueError as exc:
             self._refuse(400, [], str(exc).encode())
             return
@@ -135,26 +127,6 @@ class SocketProtocol(asyncio.Protocol):
                 self._refuse(503, [], b"")
             case Phase.OPEN:
                 self._close(SERVICE_RESTART, "")
-
-    def _describe(self, upgrade: Upgrade) -> dict[str, Any]:
-        root_path = self._config.root_path
-        address = upgrade.address()
-        return {
-            "type": "websocket",
-            "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": "wss" if is_ssl(self._transport) else "ws",
-            "server": get_local_addr(self._transport),
-            "client": get_remote_addr(self._transport),
-            "root_path": root_path,
-            "path": root_path + address["path"],
-            "raw_path": root_path.encode("ascii") + address["raw_path"],
-            "query_string": address["query_string"],
-            "headers": upgrade.headers,
-            "subprotocols": upgrade.subprotocols(),
-            "state": self._app_state.copy(),
-            "extensions": {"websocket.http.response": {}},
-        }
 
     # The application.
 
@@ -221,6 +193,24 @@ class SocketProtocol(asyncio.Protocol):
             case _:
                 raise RuntimeError(f"ASGI message {kind!r} is out of order")
 
+    def listen(self, take: Callable[[Message], None]) -> None:
+        """Give every message to ``take`` as it comes, the end too, instead of holding it for ``receive``."""
+        self._take = take
+        while self._inbox:
+            take(self._inbox.popleft())
+        self._held_bytes = 0
+        if self._paused:
+            self._pause(False)
+        if self._end is not None:
+            take(self._end)
+
+    def write(self, text: str) -> bool:
+        """Send text at once; do nothing, and say so, if ``send`` would have to wait or to raise."""
+        if self._phase is not Phase.OPEN or not self._writable.is_set() or self._transport.is_closing():
+            return False
+        cast("WSTransport", cast("Wire", self._wire).transport).send(TEXT, text)
+        return True
+
     def _write(self, message: Message) -> None:
         wire = cast("WSTransport", cast("Wire", self._wire).transport)
         text = message.get("text")
@@ -273,7 +263,10 @@ class SocketProtocol(asyncio.Protocol):
                 raise WSProtocolError(WSCloseCode.INVALID_TEXT, "text is not UTF-8") from None
         else:
             message["bytes"] = payload
-        self._hold(message, len(payload))
+        if self._take is not None:
+            self._take(message)
+        else:
+            self._hold(message, len(payload))
 
     def _hold(self, message: Message, size: int) -> None:
         if len(self._inbox) >= FLOOD:
@@ -337,6 +330,8 @@ class SocketProtocol(asyncio.Protocol):
     def _tell_end(self, code: int, reason: str) -> None:
         if self._end is None:
             self._end = {"type": "websocket.disconnect", "code": code, "reason": reason}
+            if self._take is not None:
+                self._take(self._end)
             self._wake()
 
     def _pause(self, paused: bool) -> None:

@@ -1,5 +1,6 @@
 """The request that asks for a WebSocket, and the answer that refuses one."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Iterable
@@ -9,6 +10,8 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
 
 @dataclass
@@ -83,6 +86,29 @@ class Upgrade:
             "path": unquote(raw_path.decode("ascii")),
             "raw_path": raw_path,
             "query_string": url.query or b"",
+        }
+
+    def scope(
+        self, config: Config, transport: asyncio.Transport, app_state: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the request as ASGI describes it; raise ValueError if the target is not one."""
+        root_path = config.root_path
+        address = self.address()
+        return {
+            "type": "websocket",
+            "asgi": {"version": config.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": "wss" if is_ssl(transport) else "ws",
+            "server": get_local_addr(transport),
+            "client": get_remote_addr(transport),
+            "root_path": root_path,
+            "path": root_path + address["path"],
+            "raw_path": root_path.encode("ascii") + address["raw_path"],
+            "query_string": address["query_string"],
+            "headers": self.headers,
+            "subprotocols": self.subprotocols(),
+            "state": app_state.copy(),
+            "extensions": {"websocket.http.response": {}},
         }
 
     def canonical(self) -> bytes:

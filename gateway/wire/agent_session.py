@@ -1,7 +1,7 @@
 """The messages of a Vatel voice session: JSON to typed values, and back.
 
 Tolerant in what is read: older servers leave out ``is_final`` and even ``data``, some builds write
-``tool_call_id`` for ``toolCallId``. Strict in what is written: two messages.
+``tool_call_id`` for ``toolCallId``, and ``null`` counts as left out. Strict in what is written: two messages.
 https://docs.vatel.ai (WebSocket session)
 """
 
@@ -16,8 +16,10 @@ from gateway.ids import SessionId, ToolCallId, TurnId
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """Any JSON value."""
 
+_Id: TypeAlias = str | int | None
 _LONGEST_ID: Final = 200
 _LONGEST_TEXT: Final = 20_000
+_LONGEST_NAME: Final = 100
 
 
 class SessionStarted(msgspec.Struct, frozen=True):
@@ -99,9 +101,9 @@ Message = (
 
 
 class _AudioData(msgspec.Struct):
-    audio: bytes = b""
-    turn_id: str | int = ""
-    is_final: bool = False
+    audio: bytes | None = None
+    turn_id: _Id = None
+    is_final: bool | None = None
 
 
 class _AudioFrame(msgspec.Struct, tag_field="type", tag="response_audio"):
@@ -109,9 +111,9 @@ class _AudioFrame(msgspec.Struct, tag_field="type", tag="response_audio"):
 
 
 class _TextData(msgspec.Struct):
-    text: str = ""
-    turn_id: str | int = ""
-    is_final: bool = False
+    text: str | None = None
+    turn_id: _Id = None
+    is_final: bool | None = None
 
 
 class _TextFrame(msgspec.Struct, tag_field="type", tag="response_text"):
@@ -119,8 +121,8 @@ class _TextFrame(msgspec.Struct, tag_field="type", tag="response_text"):
 
 
 class _TranscriptData(msgspec.Struct):
-    transcript: str = ""
-    is_final: bool = False
+    transcript: str | None = None
+    is_final: bool | None = None
 
 
 class _TranscriptFrame(msgspec.Struct, tag_field="type", tag="input_audio_transcript"):
@@ -128,26 +130,26 @@ class _TranscriptFrame(msgspec.Struct, tag_field="type", tag="input_audio_transc
 
 
 class _StartedData(msgspec.Struct):
-    id: str | int = ""
+    id: _Id = None
 
 
 class _StartedFrame(msgspec.Struct, tag_field="type", tag="session_started"):
-    data: _StartedData = msgspec.field(default_factory=_StartedData)
+    data: _StartedData | None = None
 
 
 class _SpeechData(msgspec.Struct):
-    emulated: bool = False
+    emulated: bool | None = None
 
 
 class _SpeechFrame(msgspec.Struct, tag_field="type", tag="speech_started"):
-    data: _SpeechData = msgspec.field(default_factory=_SpeechData)
+    data: _SpeechData | None = None
 
 
 class _ToolData(msgspec.Struct):
-    camel_id: str | int = msgspec.field(name="toolCallId", default="")
-    snake_id: str | int = msgspec.field(name="tool_call_id", default="")
-    camel_name: str = msgspec.field(name="toolName", default="")
-    snake_name: str = msgspec.field(name="tool_name", default="")
+    camel_id: _Id = msgspec.field(name="toolCallId", default=None)
+    snake_id: _Id = msgspec.field(name="tool_call_id", default=None)
+    camel_name: str | None = msgspec.field(name="toolName", default=None)
+    snake_name: str | None = msgspec.field(name="tool_name", default=None)
     arguments: Any = None  # a list of bindings; an object, or JSON text of either, in other builds
 
 
@@ -208,15 +210,15 @@ def parse(text: str | bytes) -> Message:
         return _unknown(text, error)
     match frame:
         case _AudioFrame(data=audio):
-            return ResponseAudio(TurnId(_id(audio.turn_id)), audio.audio, audio.is_final)
+            return ResponseAudio(TurnId(_id(audio.turn_id)), audio.audio or b"", bool(audio.is_final))
         case _TextFrame(data=said):
-            return ResponseText(TurnId(_id(said.turn_id)), said.text[:_LONGEST_TEXT], said.is_final)
+            return ResponseText(TurnId(_id(said.turn_id)), _text(said.text), bool(said.is_final))
         case _TranscriptFrame(data=heard):
-            return InputAudioTranscript(heard.transcript[:_LONGEST_TEXT], heard.is_final)
+            return InputAudioTranscript(_text(heard.transcript), bool(heard.is_final))
         case _StartedFrame(data=started):
-            return SessionStarted(SessionId(_id(started.id)))
+            return SessionStarted(SessionId(_id(started.id if started else None)))
         case _SpeechFrame(data=speech):
-            return SpeechStarted(speech.emulated)
+            return SpeechStarted(bool(speech and speech.emulated))
         case _ToolFrame(data=tool):
             return _tool_call(tool)
         case _:
@@ -234,18 +236,27 @@ def _unknown(text: str | bytes, error: Exception) -> Unknown:
     return Unknown(kind[:40])
 
 
-def _id(value: str | int) -> str:
-    return str(value)[:_LONGEST_ID]
+def _id(value: _Id) -> str:
+    return "" if value is None else str(value)[:_LONGEST_ID]
+
+
+def _text(value: str | None) -> str:
+    return (value or "")[:_LONGEST_TEXT]
 
 
 def _tool_call(data: _ToolData) -> ToolCall:
     """Read either spelling of a tool call."""
-    call_id = _id(data.camel_id or data.snake_id)
-    if not call_id:
-        raise WireError("tool call without an id, which nobody could answer")
-    return ToolCall(
-        ToolCallId(call_id), (data.camel_name or data.snake_name)[:100], _arguments(data.arguments)
-    )
+    call_id = _whole_id(data.snake_id if data.camel_id in (None, "") else data.camel_id)
+    name = data.camel_name or data.snake_name or ""
+    return ToolCall(ToolCallId(call_id), name[:_LONGEST_NAME], _arguments(data.arguments))
+
+
+def _whole_id(value: _Id) -> str:
+    """An id that goes back in the answer, so it can't be shortened."""
+    call_id = "" if value is None else str(value)
+    if not 0 < len(call_id) <= _LONGEST_ID:
+        raise WireError("tool call without an id, or with an endless one: nobody could answer it")
+    return call_id
 
 
 def _arguments(value: Any) -> dict[str, JSON]:

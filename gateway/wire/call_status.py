@@ -15,6 +15,7 @@ from gateway.ids import AccountSid, CallSid
 _CALL_SID: Final = re.compile(r"CA[0-9a-f]{32}\Z")
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}\Z")
 _LONGEST: Final = 200
+_DIAL_STATUSES: Final = frozenset({"completed", "answered", "busy", "no-answer", "failed", "canceled"})
 
 
 class CallStatus(StrEnum):
@@ -65,7 +66,7 @@ class StreamProgress:
 
 @dataclass(frozen=True, slots=True)
 class DialResult:
-    """What became of a dialled leg."""
+    """What became of a dialled leg: ``completed``, ``busy`` and so on, or ``unknown``."""
 
     call_sid: CallSid
     status: str
@@ -106,7 +107,8 @@ def dial_result(form: Mapping[str, str]) -> DialResult:
     """
     duration = form.get("DialCallDuration", "")
     seconds = int(duration) if duration.isascii() and duration.isdigit() and len(duration) < 8 else 0
-    return DialResult(_call_sid(form), _text(form, "DialCallStatus") or "unknown", seconds)
+    status = form.get("DialCallStatus", "")
+    return DialResult(_call_sid(form), status if status in _DIAL_STATUSES else "unknown", seconds)
 
 
 def _call_sid(form: Mapping[str, str]) -> CallSid:

@@ -6,7 +6,7 @@ what is written (three messages, no extra key): https://www.twilio.com/docs/voic
 
 import re
 from binascii import b2a_base64
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,8 @@ LARGEST_PAYLOAD: Final = 8000
 _KNOWN: Final = frozenset({"connected", "start", "media", "dtmf", "mark", "stop"})
 _SAFE_SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIGITS: Final = frozenset("0123456789*#ABCDabcd")
+_LARGEST_NUMBER: Final = 10**15
+_Number: TypeAlias = str | int | float | None  # documented as strings; others send numbers
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -77,18 +79,18 @@ Message = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
 
 class _MediaBody(msgspec.Struct):
     payload: bytes
-    timestamp: str | int = 0
+    timestamp: _Number = 0
     track: str = "inbound"
 
 
 class _MediaFrame(msgspec.Struct, tag_field="event", tag="media", rename="camel"):
     media: _MediaBody
-    sequence_number: str | int = 0
+    sequence_number: _Number = 0
 
 
 class _Format(msgspec.Struct, rename="camel"):
     encoding: str = "audio/x-mulaw"
-    sample_rate: int = 8000
+    sample_rate: _Number = 8000
 
 
 class _StartBody(msgspec.Struct, rename="camel"):
@@ -177,11 +179,11 @@ def _media(frame: _MediaFrame) -> Media | Unknown:
     return Media(body.payload, _number(frame.sequence_number), _number(body.timestamp))
 
 
-def _number(value: str | int) -> int:
-    """Twilio writes numbers as strings, others as numbers; what is neither counts as unknown (0)."""
-    if isinstance(value, int):
-        return value
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+def _number(value: _Number) -> int:
+    """Twilio writes numbers as strings, others as numbers; what is no sensible number is unknown (0)."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+    return int(value) if value is not None and 0 <= value < _LARGEST_NUMBER else 0
 
 
 def _dtmf(digit: str) -> Dtmf:
@@ -200,7 +202,7 @@ def _start(body: _StartBody) -> Start:
         account_sid=AccountSid(body.account_sid),
         parameters=body.custom_parameters or {},
         encoding=media_format.encoding,
-        sample_rate=media_format.sample_rate,
+        sample_rate=_number(media_format.sample_rate),
     )
 
 

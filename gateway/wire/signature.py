@@ -9,7 +9,11 @@ from twilio.request_validator import RequestValidator
 
 
 class SignatureCheck:
-    """Checks signatures made with any of the account's tokens, so that a token can be rotated."""
+    """Checks signatures made with any of the account's tokens, so that a token can be rotated.
+
+    Paths are those this process sees. Where the public address has a path of its own, the proxy in front
+    takes it off before it hands a request on, so address and path together are what Twilio signed.
+    """
 
     def __init__(self, public_url: str, auth_tokens: Sequence[str]) -> None:
         self._base = public_url.rstrip("/")
@@ -30,7 +34,7 @@ class SignatureCheck:
         return self._any([url, f"{url}/"], {}, signature)
 
     def _any(self, urls: Iterable[str], params: Mapping[str, str], signature: str) -> bool:
-        if not signature or not signature.isascii():
+        if not signature or not signature.isascii():  # comparing in constant time may raise for the latter
             return False
         return any(
             validator.validate(url, params, signature) for url in urls for validator in self._validators

@@ -12,7 +12,9 @@ from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 from gateway.ids import E164
 
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LONGEST_SAY: Final = 1000
+_LINE_END: Final = re.compile("\r\n?")
+_LONGEST_SAY: Final = 500
+"""Characters. Escaped, each may become five, and a document given by REST may hold 4000."""
 DIAL_TIMEOUT_S: Final = 30
 """How long a person's telephone rings before the attempt counts as unanswered."""
 
@@ -74,5 +76,5 @@ def empty() -> str:
 
 
 def clean(text: str) -> str:
-    """Remove what XML can't carry, and cap the length."""
-    return _FORBIDDEN.sub("", text)[:_LONGEST_SAY]
+    """Remove what XML can't carry, write line ends as XML reads them, and cap the length."""
+    return _FORBIDDEN.sub("", _LINE_END.sub("\n", text))[:_LONGEST_SAY]

@@ -1,0 +1,132 @@
+"""Tools behind HTTP: what is sent is signed, what comes back is bounded, and every failure has a name."""
+
+import asyncio
+import gzip
+import json
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+from gateway.calls.toolbox import LARGEST_ANSWER, HttpEndpoint, ToolContext
+from gateway.clients.http import pool
+from gateway.errors import ToolError
+from gateway.ids import CallSid, ToolCallId
+from gateway.settings import HttpTool
+from gateway.wire.agent_session import JSON, ToolCall
+from tests.loopback import SILENCE, Answer, Loopback, Request, free_url, response
+
+pytestmark = pytest.mark.anyio
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+CALL = ToolCall(ToolCallId("call_1"), "weather", {"city": "Zürich", "days": 2})
+CONTEXT = ToolContext(CallSid("CA1"), "call_1")
+OK = response(200, '{"sky": "blau ☀"}', Content_Type="application/json")
+
+
+def endpoint(url: str, http: Any, timeout_s: float = 2.0) -> HttpEndpoint:
+    return HttpEndpoint("weather", HttpTool(url=url, secret=SecretStr(WHSEC), timeout_s=timeout_s), http)
+
+
+async def run(answer: Answer, call: ToolCall = CALL, timeout_s: float = 2.0) -> tuple[str, list[Request]]:
+    async with Loopback(answer) as server, pool() as http:
+        output = await endpoint(f"{server.url}/weather/?v=2", http, timeout_s).run(call, CONTEXT)
+    return output, server.requests
+
+
+async def failure(answer: Answer, timeout_s: float = 2.0) -> tuple[str, str]:
+    with pytest.raises(ToolError) as caught:
+        await run(answer, timeout_s=timeout_s)
+    return caught.value.code, str(caught.value)
+
+
+async def test_a_tool_is_told_what_was_called_and_by_which_call() -> None:
+    output, [request] = await run(OK)
+    assert output == '{"sky": "blau ☀"}'
+    assert (request.method, request.target) == ("POST", "/weather/?v=2")
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.body) == {
+        "type": "tool.call",
+        "call_id": "CA1",
+        "tool_call_id": "call_1",
+        "tool": "weather",
+        "arguments": {"city": "Zürich", "days": 2},
+    }
+
+
+async def test_the_signature_is_one_standard_webhooks_verifies() -> None:
+    _, [request] = await run(OK)
+    verified = Webhook(WHSEC).verify(request.body, request.headers)
+    assert verified["tool"] == "weather"
+
+
+async def test_the_same_tool_call_has_the_same_key_and_another_one_another() -> None:
+    keys = []
+    for call_id in ("call_1", "call_1", "call_2"):
+        _, [request] = await run(OK, ToolCall(ToolCallId(call_id), "weather"))
+        assert request.headers["idempotency-key"] == request.headers["webhook-id"]
+        keys.append(request.headers["idempotency-key"])
+    assert keys[0] == keys[1] != keys[2]
+
+
+async def test_a_tool_has_its_time() -> None:
+    assert await failure(SILENCE, timeout_s=0.1) == ("timeout", "the tool took too long")
+
+
+async def test_a_tool_that_is_not_there_is_out_of_reach() -> None:
+    async with pool() as http:
+        with pytest.raises(ToolError, match="can't be reached") as caught:
+            await endpoint(await free_url(), http).run(CALL, CONTEXT)
+    assert caught.value.code == "unreachable"
+
+
+@pytest.mark.parametrize("status", [302, 307, 400, 404, 500, 503])
+async def test_another_status_than_success_is_a_failure(status: int) -> None:
+    answer = response(status, "{}", Location="http://127.0.0.1:1/")
+    assert await failure(answer) == ("http_error", f"the tool answered with status {status}")
+
+
+@pytest.mark.parametrize("body", ["", "fine", "{", "NaN", b"\xff", b'"\xff"', "[" * 50_000, "\ufeff{}"])
+async def test_an_answer_that_is_not_json_is_a_failure(body: str | bytes) -> None:
+    assert await failure(response(200, body)) == ("not_json", "the tool's answer is not JSON")
+
+
+async def test_an_endless_answer_is_cut_off_and_not_read() -> None:
+    written = 0
+
+    async def flood(writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 52428800\r\n\r\n")
+        while written < 50 * 1024 * 1024:
+            writer.write(b" " * 65_536)
+            await writer.drain()
+            written += 65_536
+
+    assert await failure(flood) == (
+        "unreachable",
+        f"tool weather answered with more than {LARGEST_ANSWER} bytes",
+    )
+    assert written < 20 * 1024 * 1024
+
+
+async def test_the_largest_answer_is_taken() -> None:
+    output, _ = await run(response(200, '"' + "x" * (LARGEST_ANSWER - 2) + '"'))
+    assert len(output) == LARGEST_ANSWER
+
+
+async def test_a_compressed_answer_is_not_unpacked() -> None:
+    bomb = gzip.compress(b'"' + b" " * (30 * 1024 * 1024) + b'"')
+    code, text = await failure(response(200, bomb, Content_Encoding="gzip"))
+    assert (code, text) == ("unreachable", "tool weather answered in an encoding nobody asked for")
+
+
+async def test_arguments_nested_too_deep_are_refused() -> None:
+    deep: JSON = []
+    for _ in range(5000):
+        deep = [deep]
+    async with pool() as http:
+        with pytest.raises(ToolError, match="nested too deep") as caught:
+            await endpoint("http://127.0.0.1:1", http).run(
+                ToolCall(ToolCallId("c"), "weather", {"a": deep}), CONTEXT
+            )
+    assert caught.value.code == "invalid_arguments"

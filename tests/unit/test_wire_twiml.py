@@ -1,0 +1,107 @@
+"""The documents the gateway answers with: well formed whatever is put into them."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ids import E164
+from gateway.wire import twiml
+
+STREAM = "wss://gateway.example.com/twilio/media"
+STATUS = "https://gateway.example.com/twilio/stream-status"
+ACTION = "https://gateway.example.com/twilio/transfer"
+NUMBER = E164("+14155550100")
+ODD = (
+    st.characters()
+    | st.characters(categories=["Cs", "Cc", "Cn"])
+    | st.sampled_from("<>&\"'\r\n\t]\x00\ufffe")
+)
+HOSTILE = st.text(ODD, max_size=600)
+LARGEST_BY_REST = 4000
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+
+
+def verbs(document: str) -> list[str]:
+    return [verb.tag for verb in ET.fromstring(document)]
+
+
+def said(document: str) -> list[str]:
+    return [verb.text or "" for verb in ET.fromstring(document).iter("Say")]
+
+
+def test_a_call_is_answered_with_a_stream_and_what_follows_it() -> None:
+    document = twiml.connect(STREAM, "ticket-1", STATUS, twiml.fallback("One moment.", "Sorry.", NUMBER))
+    assert document == (
+        f'{DECLARATION}<Response><Connect><Stream statusCallback="{STATUS}" url="{STREAM}">'
+        '<Parameter name="ticket" value="ticket-1" /></Stream></Connect>'
+        '<Say>One moment.</Say><Dial answerOnBridge="true" timeout="30">+14155550100</Dial>'
+        "<Say>Sorry.</Say><Hangup /></Response>"
+    )
+
+
+def test_without_a_number_to_fall_back_to_there_is_an_apology() -> None:
+    document = str(twiml.fallback("One moment.", "Sorry.", None))
+    assert document == f"{DECLARATION}<Response><Say>Sorry.</Say><Hangup /></Response>"
+
+
+def test_a_transfer_reports_to_an_absolute_address() -> None:
+    assert twiml.transfer(NUMBER, ACTION) == (
+        f'{DECLARATION}<Response><Dial action="{ACTION}" answerOnBridge="true" method="POST" timeout="30">'
+        "<Number>+14155550100</Number></Dial></Response>"
+    )
+
+
+def test_the_short_documents_are_these() -> None:
+    assert twiml.hang_up() == f"{DECLARATION}<Response><Hangup /></Response>"
+    assert twiml.empty() == f"{DECLARATION}<Response />"
+    assert twiml.say_and_hang_up("Bye.") == f"{DECLARATION}<Response><Say>Bye.</Say><Hangup /></Response>"
+
+
+@given(HOSTILE)
+def test_any_sentence_is_said_as_it_was_cleaned(sentence: str) -> None:
+    document = twiml.say_and_hang_up(sentence)
+    assert said(document) == [twiml.clean(sentence)]
+    assert verbs(document) == ["Say", "Hangup"]
+    document.encode()
+
+
+@given(HOSTILE, HOSTILE, st.text(max_size=40), st.none() | st.just(NUMBER))
+def test_any_sentences_make_a_document_of_the_same_verbs(
+    sentence: str, apology: str, ticket: str, number: E164 | None
+) -> None:
+    document = twiml.connect(STREAM, twiml.clean(ticket), STATUS, twiml.fallback(sentence, apology, number))
+    dialled = ["Connect", "Say", "Dial", "Say", "Hangup"]
+    assert verbs(document) == (dialled if number else ["Connect", "Say", "Hangup"])
+    assert said(document)[-1] == twiml.clean(apology)
+
+
+@given(HOSTILE)
+def test_cleaning_keeps_what_xml_can_carry(text: str) -> None:
+    cleaned = twiml.clean(text)
+    assert twiml.clean(cleaned) == cleaned
+    assert len(cleaned) <= 500
+    printable = "".join(character for character in text if character.isprintable())
+    assert cleaned.startswith(printable[:500]) or len(text) != len(printable)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("a\x00b\x1fc\x7f", "abc\x7f"),
+        ("a\r\nb\rc\nd\te", "a\nb\nc\nd\te"),
+        ("a\ud800b\udfff\ufffe\uffff", "ab"),
+        ("Grüß 你好 📞", "Grüß 你好 📞"),
+        ("x" * 501, "x" * 500),
+    ],
+)
+def test_cleaning_removes_what_xml_can_not_carry(text: str, cleaned: str) -> None:
+    assert twiml.clean(text) == cleaned
+
+
+@pytest.mark.parametrize("worst", ["&", "<", '"'])
+def test_documents_given_by_rest_are_small_enough(worst: str) -> None:
+    longest_address = ("https://a.example/" + worst * 500)[:500] + "/twilio/transfer"
+    assert len(twiml.transfer(E164("+" + "9" * 15), longest_address)) <= LARGEST_BY_REST
+    assert len(twiml.say_and_hang_up(worst * 10_000)) <= LARGEST_BY_REST
