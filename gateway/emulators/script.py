@@ -35,7 +35,8 @@ class Say:
     """Speak a text, or a recorded clip, or a clip under another text.
 
     Attributes:
-        text: The words; ``{output}`` is the last tool's output and ``{NAME}`` that of the tool NAME.
+        text: The words; ``{output}`` is the last tool's output and ``{NAME}`` that of the tool NAME,
+            ``{NAME.KEY}`` one value of it.
             They are filled in as text only: the sound is made of the words as written.
         clip: Name of a recorded clip; empty: the text is spoken.
         interruptible: Whether the caller's speech cuts it.

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import re
 from typing import Any, Final, assert_never
 
@@ -142,7 +143,16 @@ class ScriptedAgent:
 
     def _filled(self, text: str) -> str:
         """Fill in what tools answered; what none answered stays as it is written."""
-        return re.sub(r"\{(\w+)\}", lambda found: self._outputs.get(found[1], found[0]), text)
+        return re.sub(r"\{(\w+)(?:\.(\w+))?\}", self._filling, text)
+
+    def _filling(self, found: re.Match[str]) -> str:
+        output = self._outputs.get(found[1])
+        if output is None or not found[2]:
+            return found[0] if output is None else output
+        try:
+            return str(json.loads(output)[found[2]])
+        except (ValueError, TypeError, LookupError, RecursionError):
+            return found[0]
 
 
 def _half(text: str) -> str:

@@ -328,7 +328,7 @@ async def test_the_demonstration_goes_from_greeting_to_goodbye(vatel: VatelEmula
         await speak_over(2, "caller-saturday")
         await speak_over(3, "caller-hello")
         digits = (await until(socket, "tool_call"))[-1]
-        await answer(socket, digits, "1234")
+        await answer(socket, digits, '{"digits":"1234","ended_by":"max_digits"}')
         lookup = (await until(socket, "tool_call"))[-1]
         await answer(socket, lookup, "on its way")
         await speak_over(5, "caller-hello")

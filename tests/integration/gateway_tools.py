@@ -1,0 +1,24 @@
+"""Tools of a user, as GATEWAY_TOOLS names them."""
+
+import time
+
+from gateway.calls.toolbox import ToolContext, tool
+
+
+@tool
+async def add(first: int, second: int, context: ToolContext) -> dict[str, object]:
+    """What a tool in a coroutine knows."""
+    return {"sum": first + second, "call": context.call_id}
+
+
+@tool(name="slow_add", timeout_s=0.2)
+def slow(first: int, second: int) -> int:
+    """A plain function, too slow."""
+    time.sleep(0.4)
+    return first + second
+
+
+@tool
+def broken() -> None:
+    """A tool with a bug."""
+    raise RuntimeError("secret-of-the-tool")
