@@ -106,11 +106,12 @@ class Call:
         """Take an event and carry out what follows from it."""
         if self._final.done():
             return
-        self._pending.append(event)
         if self._feeding:  # carrying out a command brought up another event
+            self._pending.append(event)
             return
         self._feeding = True
         try:
+            self._take(event)
             while self._pending:
                 self._take(self._pending.popleft())
         except Exception as error:  # noqa: BLE001 - the edge of a call: ``run`` reports it
@@ -122,8 +123,9 @@ class Call:
         at = time.monotonic()
         for command in self._bridge.handle(event, self._loop.time()):
             self._carry_out(command, at)
-        if self._bridge.deadline != self._due:
-            self._set_timer(self._bridge.deadline)
+        due = self._bridge.deadline
+        if due != self._due and (due is None or self._due is None or due < self._due):
+            self._set_timer(due)
 
     def _set_timer(self, due: float | None) -> None:
         if self._timer is not None:
@@ -132,8 +134,13 @@ class Call:
         self._timer = None if due is None else self._loop.call_at(due, self._tick)
 
     def _tick(self) -> None:
+        """Feed the time if the bridge asked for it; most deadlines have moved on before they come."""
         self._timer = self._due = None
-        self.feed(None)
+        due = self._bridge.deadline
+        if due is not None and due > self._loop.time():
+            self._set_timer(due)
+        else:
+            self.feed(None)
 
     def _carry_out(self, command: commands.Command, at: float) -> None:
         match command:
@@ -163,9 +170,9 @@ class Call:
         match command:
             case commands.Play(audio=audio):
                 caller.play(audio, at)
-                self._means.metrics.lead.observe(self._bridge.unheard_ms / 1000.0)
             case commands.PlaceMark(name=name):
                 caller.mark(name, at)
+                self._means.metrics.lead.observe(self._bridge.unheard_ms / 1000.0)
             case commands.Clear():
                 caller.clear(at)
             case _:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gateway.cli import check, serve
+from gateway.cli import call, check, demo, emulate, load, serve
 from gateway.errors import GatewayError, SettingsError
 
 app = typer.Typer(
@@ -14,8 +14,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("load")(load.load)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("demo")(demo.demo)
+app.command("call")(call.call)
+app.add_typer(emulate.app, name="emulate")
 
 
 def main() -> None:

@@ -265,7 +265,7 @@ def _step(entry: object, where: str) -> Step:
         raise ScriptError(f"{where}: must be a table")
     rest: dict[str, Any] = dict(entry)
     kind = rest.pop("do", None)
-    if kind not in STEPS:
+    if not isinstance(kind, str) or kind not in STEPS:
         raise ScriptError(f"{where}: 'do' must be one of {', '.join(STEPS)}, not {kind!r}")
     where = f"{where} ({kind})"
     if kind == "tool":

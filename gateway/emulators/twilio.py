@@ -97,7 +97,9 @@ class TwilioEmulator:
     # Its life.
 
     async def __aenter__(self) -> Self:
-        webhooks = Webhooks(self.account.auth_token, timeout_s=self._webhook_timeout_s)
+        webhooks = Webhooks(
+            self.account.auth_token, timeout_s=self._webhook_timeout_s, reach=self._conduct.reach
+        )
         services = Services(
             self.account,
             self._numbers,

@@ -114,6 +114,7 @@ class Conduct:
         line_limits: How long media streams wait for the server.
         calls_per_second: Rate at which outbound calls leave the queue, in emulated time; None for no limit.
         plain_hosts: Hosts besides loopback that ``ws://`` is allowed to; Twilio itself demands ``wss://``.
+        reach: Says where to go in place of a webhook's or a stream's address, which is signed as written.
 
     """
 
@@ -121,6 +122,7 @@ class Conduct:
     line_limits: LineLimits = field(default_factory=LineLimits)
     calls_per_second: float | None = None
     plain_hosts: frozenset[str] = frozenset()
+    reach: Callable[[str], str] = str
 
 
 class Services:

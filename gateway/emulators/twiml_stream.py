@@ -49,7 +49,7 @@ async def _stream(stage: Stage, verb: Verb) -> None:
         return
     call = stage.call
     line = Line(
-        url,
+        stage.services.conduct.reach(url),
         LineCore(
             StreamNames(stage.services.account.sid, call.sid, report.stream_sid, parameters),
             stage.services.conduct.impairments,

@@ -5,7 +5,7 @@ https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -111,13 +111,20 @@ class Webhooks:
         token: The account's auth token, which signs.
         timeout_s: Ceiling of one webhook, redirects and retries included, in real seconds.
         transport: Carries the requests; by default the network.
+        reach: Says where to send a request to in place of its address.
 
     """
 
     def __init__(
-        self, token: str, *, timeout_s: float = TOTAL_S, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        token: str,
+        *,
+        timeout_s: float = TOTAL_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+        reach: Callable[[str], str] = str,
     ) -> None:
         self.token = token
+        self._reach = reach
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             trust_env=False,
@@ -184,7 +191,7 @@ class Webhooks:
         timeout = httpx.Timeout(request.overrides.read_s, connect=request.overrides.connect_s)
         try:
             built = self._client.build_request(
-                request.method, url, content=body, headers=headers, timeout=timeout
+                request.method, self._reach(url), content=body, headers=headers, timeout=timeout
             )
             if request.cookies is not None:
                 request.cookies.set_cookie_header(built)

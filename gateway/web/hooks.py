@@ -123,7 +123,11 @@ class Hooks:
             self._metrics.refused.labels(reason).inc()
             self._log.warning("call refused", call_sid=call_sid, reason=reason)
             return str(self._sentences.otherwise())
-        return registry.admit(call_sid, self._document)
+        try:
+            return registry.admit(call_sid, self._document)
+        except Exception:  # noqa: BLE001 - the edge of a call: its caller is to be helped all the same
+            self._log.exception("gateway error", call_sid=call_sid)
+            return str(self._sentences.otherwise())
 
     def _document(self, ticket: str) -> str:
         addresses = self._addresses

@@ -233,6 +233,8 @@ class SocketProtocol(asyncio.Protocol):
             extra.append(("Sec-WebSocket-Protocol", message["subprotocol"]))
         pipe = self._transport.get_extra_info("socket")
         pipe.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER_BYTES)
+        # With the kernel's default of megabytes, a peer that reads nothing shows after minutes.
+        pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
         told = Told(self._connected, self._message, self._control, self._disconnected, self._flow)
         ears = Ears(told, self._config.ws_max_size)
         answer = WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(extra), ears)

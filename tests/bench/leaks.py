@@ -9,8 +9,10 @@ import sys
 from tests.integration.gateway_process import Site, gateway_process
 from tests.integration.gateway_row import SPEED, TINY, row
 
-WARM_UP, AT_ONCE, STEPS = 400, 20, 4
+WARM_UP, AT_ONCE, STEPS = 1000, 20, 4
 MOST_KIB_A_CALL = 1.0
+KEPT_ALIVE = 4
+"""Connections that may be open to the vendors when the count is taken."""
 
 
 async def settled(site: Site) -> tuple[int, int]:
@@ -38,7 +40,7 @@ async def main(calls: int) -> bool:
             print(f"after {calls // STEPS * step} more: {now[0]} descriptors, {now[1]} KiB")
     a_call = (now[1] - memory) / calls
     print(f"{a_call:.2f} KiB a call (bound {MOST_KIB_A_CALL:g}); {now[0] - descriptors:+d} descriptors")
-    return a_call <= MOST_KIB_A_CALL and now[0] <= descriptors
+    return a_call <= MOST_KIB_A_CALL and now[0] <= descriptors + KEPT_ALIVE
 
 
 if __name__ == "__main__":

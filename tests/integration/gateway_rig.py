@@ -89,16 +89,27 @@ class Rig:
         await until(lambda: session.record.audio_messages)
         return Conversation(call, line, session)
 
+    def told(self, call: Call) -> CallReport:
+        """What is known of a call that is live."""
+        return self.gateway.registry._live[CallSid(call.sid)].call.report
+
     async def agent_of(self, call_sid: str) -> Session:
-        """The agent's session of a live call, however many there are."""
+        """The agent's session of a live call, however many there are.
+
+        Raises:
+            LookupError: the call ended without one.
+        """
         live = self.gateway.registry._live
 
         def session_id() -> str | None:
             admitted = live.get(CallSid(call_sid))
             return admitted.call.report.session_id if admitted else None
 
-        await until(session_id, 10)
-        return next(session for session in self.vatel.live if session.id == session_id())
+        await until(lambda: session_id() or call_sid not in live, 10)
+        for session in self.vatel.live:
+            if session.id == session_id():
+                return session
+        raise LookupError(f"call {call_sid} has no agent")
 
     async def report(self, call: Call) -> CallReport:
         """What the gateway knows of a call that is over."""

@@ -73,7 +73,7 @@ async def test_nothing_of_a_cut_turn_is_heard_and_the_next_is_whole(state: State
         if state.late:
             speak(talk.session, "one", state.late)
         speak(talk.session, "two", NEXT)
-        await until(lambda: heard(talk.line).endswith(on_the_line(NEXT)))
+        await until(lambda: len(rig.told(talk.call).turns) == 2)
         await talk.call.hang_up()
         report = await rig.report(talk.call)
     whole, next_turn = on_the_line(state.said), on_the_line(NEXT)
@@ -111,4 +111,4 @@ async def test_a_caller_who_speaks_up_silences_the_agent() -> None:
         assert rig.metric("barge_in_to_clear_seconds_count") == 1
     # 80 ms of voice are what the emulated agent takes for speech.
     assert talk.line.core.clears[0] - spoke_at < 0.3
-    assert talk.line.heard_spans[-1].end_s <= talk.line.core.clears[0]
+    assert talk.line.heard_spans[-1].end_s < talk.line.core.clears[0] + 0.001

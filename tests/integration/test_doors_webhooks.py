@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN
 from gateway.emulators.twilio_signature import HEADER, sign
+from gateway.web.app import build
 from tests.integration.gateway_hand import FORM, Hand, call_form, new_call_sid, ticket_of
-from tests.integration.gateway_rig import Rig, anyio_backend, running_gateway, until
+from tests.integration.gateway_rig import Rig, anyio_backend, running_gateway, settings_for, until
 
 pytestmark = pytest.mark.anyio
 __all__ = ["anyio_backend"]
@@ -183,6 +185,14 @@ async def test_a_stream_that_failed_ends_its_call_at_once() -> None:
         )
         await until(lambda: rig.gateway.registry.idle, 1)
         assert rig.metric("calls_ended_total", ending="stream_lost", by="carrier") == 1
+
+
+async def test_a_gateway_that_fails_still_gives_the_caller_somebody_to_talk_to() -> None:
+    loopback = "http://127.0.0.1:1"
+    broken = build(settings_for(loopback, loopback, loopback, {})).app  # its lifespan was never begun
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(broken), base_url=loopback) as http:
+        answer = await Hand(loopback, http).post(VOICE, call_form(new_call_sid()))
+    assert (answer.status_code, "<Dial" in answer.text, "<Stream" in answer.text) == (200, True, False)
 
 
 async def test_a_full_gateway_sends_the_caller_on() -> None:

@@ -11,6 +11,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from websockets.exceptions import InvalidStatus
 
 from gateway.web import server as gateway_server
+from gateway.web.socket_protocol import DIRECT
 from tests.integration.asgi_peers import CAP, App, client, closed, frame, raw, request, serving
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,7 @@ async def test_the_scope_says_what_was_asked() -> None:
     (scope,) = app.scopes
     headers = dict(scope.pop("headers"))
     assert headers[b"x-twilio-signature"] == b"s="
+    assert scope["extensions"].pop(DIRECT)
     assert scope == {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
