@@ -21,6 +21,10 @@ from gateway.errors import BridgeError, ToolError
 from gateway.wire import agent_session, media_stream
 from gateway.wire.agent_session import InputAudioTranscript as CallerUnderstood
 
+# Kept at hand for each frame of audio: looking a member up in its enum costs more than the comparison.
+_TALKING = (Phase.LIVE, Phase.DRAINING)
+_JOINED = AgentLeg.JOINED
+
 
 class Bridge:
     """One call: a caller's leg, an agent's leg, and what passes between."""
@@ -65,13 +69,19 @@ class Bridge:
         if self._over:
             return self._account.count("after_the_end")
         commands = self._take(event, now)
-        # Whatever is due by now, so that no deadline lies in the past. Twice, because a call that is not
-        # transferred after all may have passed its limit meanwhile.
-        for step in (self._tick, self._depart, self._tick):
-            commands += [] if self._over else step(now)
+        if self._is_due(now):
+            # Whatever is due by now, so that no deadline lies in the past. Twice, because a call that is not
+            # transferred after all may have passed its limit meanwhile.
+            for step in (self._tick, self._depart, self._tick):
+                commands += [] if self._over else step(now)
+            self._deadline = self._next_deadline()
         commands += self._account.tell(self._speech.over())
-        self._deadline = self._next_deadline()
         return commands
+
+    def _is_due(self, now: float) -> bool:
+        """Move the deadline; whether it has come."""
+        self._deadline = self._next_deadline()
+        return self._deadline is not None and self._deadline <= now
 
     def _take(self, event: events.Signal | None, now: float) -> list[Command]:
         if event is None:
@@ -172,7 +182,7 @@ class Bridge:
         return commands
 
     def _caller_audio(self, event: media_stream.Media, now: float) -> list[Command]:
-        if self._phase in (Phase.LIVE, Phase.DRAINING) and self._agent is AgentLeg.JOINED:
+        if self._phase in _TALKING and self._agent is _JOINED:
             audio = self._caller.convert(event, now)
             return [SendAudio(audio)] if audio else []
         if self._phase is Phase.JOINING:

@@ -125,10 +125,7 @@ class Playout:
         for waiting in self._waiting:
             if waiting.turn is turn:
                 waiting.closed = True
-        commands = self._pump(now)
-        if not self._waiting_size:
-            commands += self._place_mark(now)
-        return commands
+        return self._pump(now)
 
     def mark_returned(self, name: MarkName, now: float) -> list[Command]:
         """A mark is back: what lies before it was heard, unless a clear flushed it."""

@@ -131,7 +131,9 @@ def troubles(held: Held) -> list[str]:
     report, turns = held.report, held.turns
     found = []
     if report.ending is not Ending.AGENT_HUNG_UP:
-        found.append(f"the call ended as {report.ending}, not as {Ending.AGENT_HUNG_UP}: {report.detail}")
+        found.append(
+            f"the call ended as {report.ending}, not as {Ending.AGENT_HUNG_UP} {report.detail}".rstrip()
+        )
     if sum(turn.cut for turn in turns) != 1:
         found.append(f"{sum(turn.cut for turn in turns)} turns were cut, not one")
     if len(turns) != len(held.session.turns):

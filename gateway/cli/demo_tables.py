@@ -22,7 +22,8 @@ def show(held: Held, console: Console) -> None:
 
 
 def _turns(held: Held, width: int) -> Table:
-    table = Table(title="What the caller heard, in ms", title_justify="left")
+    table = Table(title="What the caller heard, in ms", title_justify="left", caption_justify="left")
+    table.caption = "said by the agent, heard at the telephone, reported by the gateway"
     for name in ("", "the agent says", "said", "heard", "cut", "reported\nheard", "reported\ncut"):
         table.add_column(name, justify="left" if name == "the agent says" else "right", no_wrap=True)
     for number, turn in enumerate(held.turns, 1):

@@ -1,5 +1,7 @@
 """``vatel-gateway demo`` as one types it: a conversation in real time, and what it leaves behind."""
 
+import asyncio
+import io
 import os
 import re
 import subprocess
@@ -10,7 +12,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
+from gateway.cli import caller, demo_call
+from gateway.cli.demo_story import Story
+from gateway.emulators.script import End, Listen, Say, Script
 from tests.integration.gateway_process import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -118,3 +124,17 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_its_remedy(tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[0].startswith("vatel-gateway: .env/demo can't be made")
     assert done.stdout == ""
+
+
+def test_a_conversation_that_goes_otherwise_is_not_called_a_good_one() -> None:
+    console = Console(file=io.StringIO())
+    script = Script(steps=(Say(text="Hello."), Listen(), End()))
+    steps = (caller.Listen(silence_s=0.2), caller.Say(clip="caller-hello"))
+    held = asyncio.run(demo_call.hold(script, steps, 10.0, Story(console)))
+    assert demo_call.troubles(held) == [
+        "the call ended as agent_ended, not as agent_hung_up",
+        "0 turns were cut, not one",
+        "the tool collect_digits was not called, or failed",
+        "the tool lookup_order was not called, or failed",
+        "the tool end_call was not called, or failed",
+    ]

@@ -163,6 +163,7 @@ class World:
         self.turns: dict[str, Spoken] = {}
         self.sounding: Spoken | None = None
         self.agent_gone = False
+        self.cut_at: int | None = None
         self.log: list[commands.Command] = []
         self.final: commands.Final | None = None
         self.on_commands: Callable[[list[commands.Command]], None] = lambda _: None
@@ -186,6 +187,7 @@ class World:
 
     def interrupt(self) -> list[commands.Command]:
         """The caller was heard to speak."""
+        self.cut_at = self.now
         for turn in self.turns.values():
             if not turn.past and not self.final:
                 turn.past, turn.cut = True, not self.through(turn)

@@ -17,6 +17,7 @@ from tests.unit.bridge_line import BOOK, MS, SECOND, START, STARTED, Path, World
 STOP = media_stream.Stop()
 ENDED = agent_session.SessionEnded()
 INTERRUPTION = agent_session.Interruption()
+SLOW = Path(down=60 * MS, up=40 * MS)
 LOST = events.AgentLost("broken pipe")
 
 
@@ -124,3 +125,20 @@ def hung_up(ending: Ending) -> list[Command]:
 def turns(report: Sequence[TurnReport]) -> list[tuple[str, float, float, bool]]:
     """Name, milliseconds said, milliseconds heard, and whether it was cut."""
     return [(turn.turn_id, turn.spoken_ms, turn.heard_ms, turn.cut) for turn in report]
+
+
+def heard_whole(world: World) -> list[bool]:
+    """Whether each turn was heard to its last sample."""
+    heard = bytes(world.line.heard)
+    return [turn.whole in heard for turn in world.turns.values()]
+
+
+def taking_leave(finale: str, path: Path = SLOW, *, final: bool = True) -> World:
+    """An agent that says a goodbye of 3 s and asks for the end."""
+    world = living(path=path)
+    world.say("bye", pcm(3000), final=final)
+    if finale == "session_ended":
+        world.end_session(ENDED)
+    else:
+        world.feed(tool(finale))
+    return world

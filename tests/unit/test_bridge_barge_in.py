@@ -141,6 +141,15 @@ def test_a_late_mark_proves_that_nothing_needs_to_be_cleared() -> None:
     assert world.interrupt() == [Tell(BargedIn(0.0, cleared=False))]
 
 
+def test_a_second_barge_in_is_reckoned_from_the_turn_that_followed_the_first() -> None:
+    world = living(path=Path(down=40 * MS, up=60 * MS))
+    for name in ("a", "b"):
+        world.say(name, pcm(3000), final=True)
+        world.pass_time(200 * MS)
+        world.interrupt()
+    assert [round(turn.heard_ms) for turn in world.reports().values()] == [200, 200]
+
+
 def test_interruptions_in_a_row_clear_once() -> None:
     world = living()
     world.say("a", pcm(3000))

@@ -265,5 +265,12 @@ def test_a_fence_that_is_lost_is_given_up() -> None:
     assert bridge.report.counts["marks_missing"] == 1
 
 
+def test_a_mark_is_given_up_half_a_second_after_the_round_trip() -> None:
+    bridge = live()
+    bridge.handle(chunk("a", 398, final=True), 0.0)
+    bridge.handle(mark("g0.1"), 0.45)
+    assert bridge.deadline == 0.4 + 0.25 + 0.5
+
+
 def test_text_before_the_audio_plays_nothing() -> None:
     assert live().handle(text("a", "Hello."), 0.0) == []

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gateway.bridge import commands, events
 from gateway.bridge.limits import Limits
-from gateway.bridge.report import Ending
+from gateway.bridge.report import Ending, RoundTrip
 from gateway.ids import MarkName, ToolCallId
 from gateway.wire import agent_session, media_stream
 from tests.unit.bridge_line import MS, NUMBER, SECOND, START, STARTED, Path, World
@@ -167,6 +167,20 @@ class Call(RuleBasedStateMachine):
     def caller_barges_in(self) -> None:
         self.world.interrupt()
 
+    @rule(pauses_ms=st.lists(st.integers(0, 900), min_size=2, max_size=4), final=st.booleans())
+    def they_talk_across_each_other(self, pauses_ms: list[int], final: bool) -> None:
+        for pause_ms in pauses_ms:
+            self.world.say(f"t{len(self.world.turns)}", SPEECH[:48_000], final=final)
+            self.world.pass_time(pause_ms * MS)
+            self.world.interrupt()
+
+    @rule(ms=st.integers(300, 900))
+    @precondition(lambda self: self.started and self.patience < 0)
+    def caller_hangs_up_in_mid_word(self, ms: int) -> None:
+        self.world.say(f"t{len(self.world.turns)}", SPEECH[:48_000])
+        self.world.pass_time(ms * MS)
+        self.caller_hangs_up(media_stream.Stop())
+
     @rule(
         number=st.integers(0, 12),
         name=st.sampled_from(TOOLS),
@@ -216,11 +230,15 @@ class Call(RuleBasedStateMachine):
         world = self.world
         world.pass_time(0)
         world.line.ended = True
-        if not any(isinstance(c, commands.Tell) and "RoundTrip" in repr(c) for c in world.log):
+        if not any(isinstance(c, commands.Tell) and isinstance(c.note, RoundTrip) for c in world.log):
             self.truth_kept = False  # how long ago that was can't be known yet
+        if world.cut_at is not None and world.now - world.cut_at <= world.path.down:
+            self.truth_kept = False  # the call ended before the clear was there
         world.later(how)
         world.pass_time(world.path.up)
         assert world.final
+        if world.bridge._speech.playout.marks_missing:
+            self.truth_kept = False  # what was given up as heard by the clock is not taken back
 
     @rule()
     @precondition(lambda self: self.patience < 0)
@@ -274,7 +292,7 @@ class Call(RuleBasedStateMachine):
 
 
 Call.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=120,
     stateful_step_count=50,
     deadline=None,
     report_multiple_bugs=False,

@@ -69,6 +69,13 @@ def test_a_tool_that_takes_too_long_is_answered_and_its_late_result_dropped() ->
     assert bridge.report.counts["late_tool_results"] == 1
 
 
+def test_the_tool_that_runs_out_of_time_first_is_the_next_to_be_looked_at() -> None:
+    bridge = live()
+    for name in ("lookup", "order"):
+        bridge.handle(tool(name, name), 0.0)
+    assert bridge.deadline == 4.0
+
+
 def test_an_unknown_tool_is_refused() -> None:
     done = live().handle(tool("nonsense"), 0.0)
     assert acts(done) == [refusal("c1", "unknown_tool", "there is no tool nonsense")]
@@ -214,6 +221,12 @@ def test_a_finish_key_after_the_last_digit_does_not_answer_the_next_question(
     press(bridge, "1", 0.5)
     press(bridge, keys, at)
     assert answers(bridge.handle(tool("collect_digits", "c2"), at)) == done
+
+
+def test_a_key_is_waited_for_no_longer_because_a_tool_runs() -> None:
+    bridge = collecting(timeout_s=3)
+    bridge.handle(tool("lookup", "c2"), 0.0)
+    assert bridge.deadline == 3.0
 
 
 def test_one_collection_runs_at_a_time() -> None:

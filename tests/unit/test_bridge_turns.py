@@ -191,6 +191,11 @@ def test_a_report_keeps_the_newest_turns() -> None:
     assert report.turns == [*turns[2:], turns[1]]
 
 
+def test_a_turns_report_prints_no_words() -> None:
+    report = TurnReport(TurnId("a"), 1.0, 1.0, 1.0, False, "secret", "secret")
+    assert "secret" not in repr(report)
+
+
 def test_every_ending_says_who_ended_the_call() -> None:
     assert {ending.by for ending in Ending} == {
         "agent", "agent_failure", "caller", "carrier", "drain", "gateway", "limit", "transfer",
