@@ -24,6 +24,7 @@ class Finale(Enum):
     END_CALL = auto()  # the agent's tool: hang up
     TRANSFER = auto()  # the agent's tool: connect to a person
     AGENT_LOST = auto()  # the agent is gone: Twilio goes on with the verbs behind <Connect>
+    TIME_LIMIT = auto()  # the call has lasted as long as it may: hang up
 
 
 @dataclass(slots=True)
@@ -107,6 +108,8 @@ class Departure:
                 return commands, HangUp(Ending.AGENT_ENDED)
             case Finale.AGENT_LOST:
                 return commands, FallBack(Ending.AGENT_LOST)
+            case Finale.TIME_LIMIT:
+                return commands, HangUp(Ending.TIME_LIMIT)
             case Finale.END_CALL:
                 return commands + self.succeed(now), HangUp(Ending.AGENT_HUNG_UP)
             case Finale.TRANSFER:

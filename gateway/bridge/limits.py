@@ -24,6 +24,7 @@ class Limits:
     join_timeout_s: float = 2.5  # from the stream to session_started: a person must be heard within 3 s
     media_gap_s: float = 10.0  # Twilio sends 50 frames a second, in silence too
     max_call_s: float = 3600.0
+    last_sentence_s: float = 10.0  # what the agent is saying then may take so much longer
 
     # Endings
     drain_extra_s: float = 5.0  # how much longer than its audio a goodbye may take

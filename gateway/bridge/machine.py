@@ -315,13 +315,17 @@ class Bridge:
             return self._phase_over(now)
         if self._caller.silent(now):
             return self._end(FallBack(Ending.STREAM_SILENT), "no audio from Twilio", now)
-        return self._speech.playout.tick(now) + self._requests.tick(now, self._idle_since)
+        return self._speech.playout.tick(now) + self._requests.tick(now, self._speech.playout.quiet_since)
 
     def _phase_over(self, now: float) -> list[Command]:
         if self._phase is Phase.WAITING:
             return self._end(Release(Ending.NO_STREAM), "no stream came", now)
         if self._phase is Phase.JOINING:
             return self._end(FallBack(Ending.AGENT_UNAVAILABLE), "the agent did not join in time", now)
+        if self._phase is Phase.LIVE:
+            self._say_farewell(Finale.TIME_LIMIT, now)
+            self._phase_deadline = now + self._limits.last_sentence_s
+            return []
         return self._end(HangUp(Ending.TIME_LIMIT), "", now)
 
     @property
@@ -329,20 +333,14 @@ class Bridge:
         """When the phase must be over; hanging up while Twilio transfers the call would end it over there."""
         return None if self._departure.transferring else self._phase_deadline
 
-    @property
-    def _idle_since(self) -> float | None:
-        """When the agent was last heard; ``None`` while there is more to hear."""
-        playout = self._speech.playout
-        return playout.idle_since if playout.idle else None
-
     def _next_deadline(self) -> float | None:
         if self._over:
             return None
         times = [
             self._phase_bound,
             self._caller.check_at,
-            self._requests.deadline(self._idle_since),
+            self._requests.deadline(self._speech.playout.quiet_since),
             self._speech.playout.deadline,
-            self._departure.due_at(agent_there=self._agent is AgentLeg.JOINED),
+            self._departure.due_at(agent_there=self._agent is _JOINED),
         ]
-        return min((at for at in times if at is not None), default=None)
+        return min([at for at in times if at is not None], default=None)

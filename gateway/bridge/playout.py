@@ -78,6 +78,11 @@ class Playout:
         return not self._waiting_size and not self._unheard
 
     @property
+    def quiet_since(self) -> float | None:
+        """When the caller had heard all that there was; ``None`` while there is more."""
+        return self.idle_since if self.idle else None
+
+    @property
     def unheard_ms(self) -> float:
         """Audio at Twilio that the caller has not heard."""
         return self._unheard / BYTES_PER_MS

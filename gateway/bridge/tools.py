@@ -38,6 +38,8 @@ class ToolDesk:
     @property
     def deadline(self) -> float | None:
         """When the next tool runs out of time."""
+        if not self._running:
+            return None
         due = (run.deadline for run in self._running.values())
         return min((at for at in due if at is not None), default=None)
 

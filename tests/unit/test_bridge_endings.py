@@ -225,3 +225,18 @@ def test_a_departure_that_has_not_begun_does_nothing() -> None:
     limits = Limits()
     departure = Departure(limits, AgentSpeech(limits), ToolDesk(limits, ToolBook({})))
     assert (departure.depart(9.0, agent_there=True), departure.succeed(9.0)) == (([], None), [])
+
+
+def test_the_sentence_at_the_time_limit_is_heard_to_its_end() -> None:
+    world = living(Limits(max_call_s=5.0))
+    world.pass_time(4 * SECOND)
+    world.say("last", pcm(3000), final=True)
+    world.pass_time(4 * SECOND)
+    assert (heard_whole(world), ending(world)) == ([True], Ending.TIME_LIMIT)
+
+
+def test_an_agent_that_speaks_on_past_the_time_limit_is_cut() -> None:
+    world = living(Limits(max_call_s=5.0, last_sentence_s=2.0))
+    world.say("endless", pcm(30_000))
+    world.pass_time(8 * SECOND)
+    assert (heard_whole(world), ending(world)) == ([False], Ending.TIME_LIMIT)

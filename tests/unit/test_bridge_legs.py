@@ -197,8 +197,9 @@ def test_the_longest_call_is_counted_from_the_opening_of_the_stream() -> None:
     bridge.handle(START, 1.0)
     bridge.handle(STARTED, 3.0)
     assert bridge.deadline == 61.0
-    assert bridge.handle(None, 61.0) == [HangUp(Ending.TIME_LIMIT)]
-    assert bridge.report.connected_ms == 60_000
+    assert bridge.handle(None, 61.0) == []  # a word may be on its way
+    assert bridge.handle(None, 61.4) == [HangUp(Ending.TIME_LIMIT)]
+    assert bridge.report.connected_ms == 60_400
 
 
 @pytest.mark.parametrize(
