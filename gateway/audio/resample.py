@@ -6,7 +6,8 @@ multiples of 2**-24, so every product and every partial sum fits the 53 bits of 
 before the end, the order of summation cannot matter, and the output is the same whatever the chunking.
 """
 
-from typing import Final
+import functools
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -25,6 +26,7 @@ _TAP_SCALE: Final = 2.0**24
 
 _BLOCK: Final = 16  # line samples to a matrix row: of 8 to 160, the fastest on a frame of 160
 _ROWS: Final = 50  # at most 100 ms to a product: more, and BLAS would wake its threads for each
+_LENGTHS: Final = 64  # of feeds, whose views are kept: a peer uses few
 _LOWEST: Final = np.array(-32768.0)  # arrays, because ufuncs take them faster than Python numbers
 _HIGHEST: Final = np.array(32767.0)
 
@@ -40,40 +42,76 @@ TAPS: Final = _design()
 """The filter at 24 kHz, shape (91,), gain one at 0 Hz."""
 
 
-class _Filter:
-    """A FIR filter applied block by block: a row of inputs times a fixed matrix is a block of outputs."""
+class _Bench:
+    """Where all filters of one direction work: a row of inputs times a fixed matrix is a block of outputs.
+
+    Filters work one after the other and leave nothing here but scribble: not for two threads at once.
+    """
 
     def __init__(self, matrix: NDArray[np.float64], block: int) -> None:
-        row, self._produced = matrix.shape
-        self._matrix = matrix
-        self._block = block
-        self._history = row - block
-        self._piece = _ROWS * block
-        self._inputs = np.zeros(self._history + self._piece)
+        row, produced = matrix.shape
+        self.matrix = matrix
+        self.block = block
+        self.history = row - block
+        self.piece = _ROWS * block
+        self._produced = produced
+        self._inputs = np.zeros(self.history + self.piece)
         step = self._inputs.itemsize
         self._rows = as_strided(self._inputs, (_ROWS, row), (block * step, step))
-        self._outputs = np.empty((_ROWS, self._produced))
+        self._outputs = np.empty((_ROWS, produced))
+        self.old = self._inputs[: self.history]
+        self.views = functools.lru_cache(maxsize=_LENGTHS)(self._views)
+
+    def _views(self, count: int) -> "_Views":
+        """What to work with when so many samples come."""
+        rows = -(-count // self.block)
+        outputs = self._outputs[:rows]
+        return _Views(
+            new=self._inputs[self.history : self.history + count],
+            rows=self._rows[:rows],
+            outputs=outputs,
+            whole=outputs.reshape(-1)[: count * self._produced // self.block],
+            newest=self._inputs[count : count + self.history],
+        )
+
+
+class _Views(NamedTuple):
+    """Parts of a bench. Slicing them anew would cost a third of a filter's time."""
+
+    new: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    outputs: NDArray[np.float64]
+    whole: NDArray[np.float64]
+    newest: NDArray[np.float64]
+
+
+class _Filter:
+    """A FIR filter applied block by block; of its own it has only what it must remember."""
+
+    def __init__(self, bench: _Bench) -> None:
+        self._bench = bench
+        self._history = np.zeros(bench.history)
 
     def feed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """Take samples, shape (n,), and return what they yield, saturated to 16 bits."""
-        if len(samples) <= self._piece:
+        piece = self._bench.piece
+        if len(samples) <= piece:
             return self._filter(samples)
-        pieces = range(0, len(samples), self._piece)
-        return np.concatenate([self._filter(samples[at : at + self._piece]) for at in pieces])
+        pieces = range(0, len(samples), piece)
+        return np.concatenate([self._filter(samples[at : at + piece]) for at in pieces])
 
     def reset(self) -> None:
         """Forget what was heard, as if silence had come before."""
-        self._inputs[:] = 0
+        self._history[:] = 0
 
     def _filter(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        count = len(samples)
-        inputs, history = self._inputs, self._history
-        inputs[history : history + count] = samples
-        rows = -(-count // self._block)
+        bench = self._bench
+        new, rows, outputs, whole, newest = bench.views(len(samples))
+        bench.old[:] = self._history
+        new[:] = samples
         # A last row that is not full reads old samples as its newest: they reach only outputs left out below.
-        outputs = np.matmul(self._rows[:rows], self._matrix, out=self._outputs[:rows])
-        inputs[:history] = inputs[count : count + history]
-        whole = outputs.reshape(-1)[: count * self._produced // self._block]
+        rows.dot(bench.matrix, outputs)
+        self._history[:] = newest
         np.rint(whole, out=whole)
         np.maximum(whole, _LOWEST, out=whole)
         np.minimum(whole, _HIGHEST, out=whole)
@@ -100,19 +138,19 @@ def _down_matrix() -> NDArray[np.float64]:
     return matrix
 
 
-_UP: Final = _up_matrix()
-_DOWN: Final = _down_matrix()
+_UP: Final = _Bench(_up_matrix(), _BLOCK)
+_DOWN: Final = _Bench(_down_matrix(), RATIO * _BLOCK)
 
 
 class Upsampler(_Filter):
     """8 kHz to 24 kHz: n samples in, 3 n samples out, 1.875 ms late."""
 
     def __init__(self) -> None:
-        super().__init__(_UP, _BLOCK)
+        super().__init__(_UP)
 
 
 class Downsampler(_Filter):
     """24 kHz to 8 kHz: 3 n samples in, n samples out, 1.875 ms late; always feed a multiple of three."""
 
     def __init__(self) -> None:
-        super().__init__(_DOWN, RATIO * _BLOCK)
+        super().__init__(_DOWN)

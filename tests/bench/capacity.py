@@ -1,0 +1,110 @@
+"""What a call costs, and how many a core carries: ``python -m tests.bench.capacity [--calls N --seconds S]``.
+
+The gateway is compared with the least a gateway of this design could cost (the same sockets carrying a
+fixed payload) and with common sample code (json, base64, ``audioop.ratecv``), by turns in one run, each in
+a process of its own on one core with the load on another. Then the gateway alone carries ever more calls.
+"""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+
+import uvloop
+
+from gateway.emulators import load
+from gateway.emulators.load_figures import Figures
+from gateway.emulators.load_legs import Pattern
+from tests.bench import stacks
+
+GATEWAY = "the gateway"
+LIMIT = "picows+picows"
+SAMPLE = "examples"
+MOST_OF_LIMIT = 2.0
+MOST_OF_SAMPLE = 0.6
+MOST_MEMORY_KIB = 150.0
+MOST_P99_MS = {100: 5.0, 300: 20.0}
+"""By calls."""
+NAMES = {LIMIT: "the limit: sockets alone", SAMPLE: "common sample code"}
+
+
+async def run(subject: str, calls: int, seconds: float, core: int | None) -> Figures:
+    """Run one of the three."""
+    if subject == GATEWAY:
+        return await load.run(calls, seconds, core)
+    return await stacks.run(subject, calls, seconds, core, Pattern())
+
+
+def rounds(subjects: Sequence[str], calls: int, seconds: float, count: int) -> dict[str, list[Figures]]:
+    """Run all of them, by turns."""
+    core, mine = load.core_pair()
+    load.stay_on(mine)
+    figures: dict[str, list[Figures]] = {subject: [] for subject in subjects}
+    for _ in range(count):
+        for subject, runs in figures.items():
+            runs.append(uvloop.run(run(subject, calls, seconds, core)))
+    return figures
+
+
+def cpu_ms(runs: Sequence[Figures]) -> float:
+    return statistics.median(run.cpu_ms for run in runs)
+
+
+def cost_report(calls: int, seconds: float, count: int) -> list[str]:
+    """The gateway beside what bounds it from below and from above."""
+    figures = rounds([GATEWAY, LIMIT, SAMPLE], calls, seconds, count)
+    ours = cpu_ms(figures[GATEWAY])
+    lines = [f"{calls} calls, {seconds:g} s, {count} rounds by turns, medians"]
+    for subject, runs in figures.items():
+        delays = (
+            f"up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms"
+        )
+        lines.append(f"{NAMES.get(subject, subject):28} {cpu_ms(runs):5.2f} ms per call and second; {delays}")
+    for subject, bound in ((LIMIT, MOST_OF_LIMIT), (SAMPLE, MOST_OF_SAMPLE)):
+        ratio = ours / cpu_ms(figures[subject])
+        lines.append(verdict(f"the gateway to {NAMES[subject]}", ratio, bound, "times"))
+    return lines
+
+
+def capacity_report(calls: int, seconds: float, count: int) -> list[str]:
+    """The gateway alone: nothing lost, and how late."""
+    runs = rounds([GATEWAY], calls, seconds, count)[GATEWAY]
+    flawless = sum(run.flawless for run in runs)
+    busy = statistics.median(run.load_busy for run in runs)
+    sound = (
+        sum(run.sound.right for run in runs),
+        sum(run.sound.lost for run in runs),
+        sum(run.sound.misplaced for run in runs),
+    )
+    lines = [
+        f"{calls} calls, {seconds:g} s, {count} rounds, medians: {cpu_ms(runs):.2f} ms per call and second, "
+        f"{cpu_ms(runs) * calls / 10:.0f} % of a core; the load took {busy * 100:.0f} % of its own",
+        f"    up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms",
+        f"    {sound[0]} samples right, {sound[1]} lost, {sound[2]} out of place; under-runs "
+        f"{sum(run.under_runs for run in runs)}; {flawless} of {count} rounds without a flaw",
+    ]
+    worst = statistics.median(max(run.up_ms.p99, run.down_ms.p99) for run in runs)
+    if calls in MOST_P99_MS:
+        lines.append(verdict(f"    p99 at {calls} calls", worst, MOST_P99_MS[calls], "ms"))
+    memory = statistics.median(run.memory_kib or 0.0 for run in runs)
+    return [*lines, verdict("    memory of a call", memory, MOST_MEMORY_KIB, "KiB")]
+
+
+def verdict(what: str, value: float, bound: float, unit: str) -> str:
+    return f"{what}: {value:.2f} {unit} (at most {bound:g}){'' if value <= bound else ': MISSED'}"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=100, help="for the comparison")
+    parser.add_argument("--capacity", type=int, action="append", help="for the gateway alone; 100 and 300")
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args(arguments)
+    print("\n".join(cost_report(given.calls, given.seconds, given.rounds)), flush=True)
+    for calls in given.capacity or MOST_P99_MS:
+        print("\n".join(capacity_report(calls, given.seconds, given.rounds)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
