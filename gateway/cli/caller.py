@@ -9,9 +9,9 @@ from typing import Final, assert_never
 
 from gateway.cli import sound
 from gateway.emulators import voice
-from gateway.emulators.line import Line, LineOver
-from gateway.emulators.line_core import KEYS
-from gateway.emulators.script import MOST_STEPS, ScriptError, build, read_toml
+from gateway.emulators.twilio.line import Line, LineOver
+from gateway.emulators.twilio.line_core import KEYS
+from gateway.emulators.vatel.script import MOST_STEPS, ScriptError, build, read_toml
 
 DEMO: Final = Path(__file__).parent / "demo_caller.toml"
 QUIET_S: Final = 10.0

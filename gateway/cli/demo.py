@@ -13,8 +13,9 @@ from gateway.cli import caller, demo_call, demo_tables, picture, sound
 from gateway.cli.demo_call import Held
 from gateway.cli.demo_story import Story
 from gateway.cli.picture import Kind, Marker, Picture, Turn, Unheard
-from gateway.emulators import script, voice
-from gateway.emulators.line_audio import decode
+from gateway.emulators import voice
+from gateway.emulators.twilio.line_audio import decode
+from gateway.emulators.vatel import script
 from gateway.errors import GatewayError
 
 _WIDTH: Final = 110

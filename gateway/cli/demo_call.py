@@ -12,15 +12,15 @@ from gateway.cli import demo_figures, demo_gateway
 from gateway.cli.caller import Caller, Step
 from gateway.cli.demo_figures import Measured, Said, TurnFigures
 from gateway.cli.demo_story import Story, sounding
-from gateway.emulators.line import Line
-from gateway.emulators.line_impairments import Impairments
-from gateway.emulators.script import Script
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.twilio_services import Conduct, PhoneNumber
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID, DEFAULT_API_KEY
-from gateway.emulators.vatel_records import SessionRecord
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
+from gateway.emulators.twilio.line import Line
+from gateway.emulators.twilio.line_impairments import Impairments
+from gateway.emulators.twilio.services import Conduct, PhoneNumber
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID, DEFAULT_API_KEY
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.records import SessionRecord
+from gateway.emulators.vatel.script import Script
 from gateway.errors import GatewayError
 from gateway.settings import Settings
 from gateway.web.app import Gateway

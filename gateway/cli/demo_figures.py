@@ -10,7 +10,7 @@ from prometheus_client import Histogram
 
 from gateway.bridge.report import CallReport
 from gateway.calls.metrics import Metrics
-from gateway.emulators.playout import Cut, Span
+from gateway.emulators.twilio.playout import Cut, Span
 
 AGREE_MS: Final = 20.0
 """What the telephone heard and what the gateway reports may differ by so much: one frame."""

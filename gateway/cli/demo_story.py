@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway import logs
-from gateway.emulators.twilio_records import Event
+from gateway.emulators.twilio.records import Event
 
 
 class Who(StrEnum):

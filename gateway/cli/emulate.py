@@ -13,12 +13,12 @@ import typer
 from gateway import settings
 from gateway.cli.caller import masked
 from gateway.cli.phone_timeline import Timeline, words
-from gateway.emulators import script as agent_script
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator, standalone
-from gateway.emulators.twilio_records import Event
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID
-from gateway.emulators.vatel_behaviour import Behaviour, load_behaviour, parse_behaviour
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator, standalone
+from gateway.emulators.twilio.records import Event
+from gateway.emulators.vatel import script as agent_script
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.behaviour import Behaviour, load_behaviour, parse_behaviour
+from gateway.emulators.vatel.emulator import VatelEmulator
 
 app = typer.Typer(help="Run Twilio or Vatel on this machine, to try things out.", no_args_is_help=True)
 

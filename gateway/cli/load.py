@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gateway.emulators import load as emulated
-from gateway.emulators.load_figures import Delays, Figures
+from gateway.emulators.load import run as emulated
+from gateway.emulators.load.figures import Delays, Figures
 
 try:
     from uvloop import new_event_loop

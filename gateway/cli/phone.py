@@ -10,10 +10,10 @@ from typing import Final
 from gateway.cli.caller import Caller, HangUp, Listen, Press, Say, Step
 from gateway.cli.phone_report import Report
 from gateway.cli.phone_timeline import Timeline
-from gateway.emulators.twilio import TwilioEmulator
-from gateway.emulators.twilio_call import Call, CallOver
-from gateway.emulators.twilio_records import Event
-from gateway.emulators.twilio_services import Conduct, PhoneNumber
+from gateway.emulators.twilio.call import Call, CallOver
+from gateway.emulators.twilio.emulator import TwilioEmulator
+from gateway.emulators.twilio.records import Event
+from gateway.emulators.twilio.services import Conduct, PhoneNumber
 
 _ANSWER_S: Final = 30.0
 _END_S: Final = 10.0

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.cli.phone_timeline import Timeline
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.twilio_records import EndedBy, Event, WebhookRecord
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.records import EndedBy, Event, WebhookRecord
 from gateway.errors import GatewayError
 
 _UNREACHABLE: Final = 11205

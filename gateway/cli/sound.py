@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soundfile
 
 from gateway.emulators import voice
-from gateway.emulators.line_audio import RATE, decode, encode
+from gateway.emulators.twilio.line_audio import RATE, decode, encode
 from gateway.errors import GatewayError
 
 _ZEROS: Final = 32  # zero crossings of the filter on either side

@@ -14,8 +14,8 @@ import time
 import psutil
 import uvloop
 
-from gateway.emulators.line import Line
-from gateway.emulators.twilio_records import Event
+from gateway.emulators.twilio.line import Line
+from gateway.emulators.twilio.records import Event
 from tests.integration.gateway_audio import heard, on_the_line, speak, words
 from tests.integration.gateway_process import gateway_process
 from tests.integration.gateway_rig import Conversation

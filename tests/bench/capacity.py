@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import uvloop
 
-from gateway.emulators import load
-from gateway.emulators.load_figures import Figures
-from gateway.emulators.load_legs import Pattern
+from gateway.emulators.load import run as load
+from gateway.emulators.load.figures import Figures
+from gateway.emulators.load.legs import Pattern
 from tests.bench import stacks
 
 GATEWAY = "the gateway"

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import uvloop
 
-from gateway.emulators import load
-from gateway.emulators.load_calls import Load
-from gateway.emulators.load_check import Counted
-from gateway.emulators.load_figures import Delays, Figures
-from gateway.emulators.load_legs import Door, Pattern
-from gateway.emulators.load_process import Process, free_port, running
+from gateway.emulators.load import run as load
+from gateway.emulators.load.calls import Load
+from gateway.emulators.load.check import Counted
+from gateway.emulators.load.figures import Delays, Figures
+from gateway.emulators.load.legs import Door, Pattern
+from gateway.emulators.load.process import Process, free_port, running
 from tests.bench.relays import STACKS
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ import time
 import uvloop
 from websockets.asyncio.client import ClientConnection
 
-from gateway.emulators.script import Say, Script
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.script import Say, Script
 from tests.integration.gateway_hand import Hand, new_call_sid
 from tests.integration.gateway_rig import running_gateway
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from gateway.audio.transcode import AgentToCaller, CallerToAgent
-from gateway.emulators.line import Line
-from gateway.emulators.line_audio import encode
-from gateway.emulators.vatel_session import Session
+from gateway.emulators.twilio.line import Line
+from gateway.emulators.twilio.line_audio import encode
+from gateway.emulators.vatel.session import Session
 
 
 def words(seed: int, seconds: float) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from dataclasses import dataclass
 
-from gateway.emulators.twilio_call import Call
+from gateway.emulators.twilio.call import Call
 from tests.integration.gateway_audio import heard, on_the_line, speak, words
 from tests.integration.gateway_process import Site, gateway_process
 from tests.integration.gateway_rig import Conversation, until, verbs

@@ -14,8 +14,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN
-from gateway.emulators.twilio_signature import HEADER, sign
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN
+from gateway.emulators.twilio.signature import HEADER, sign
 from tests.integration.gateway_rig import CALLER, NUMBER, Rig
 
 FORM = "application/x-www-form-urlencoded"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import httpx
 
-from gateway.emulators.script import Manual, Script
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.twilio_services import PhoneNumber
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
+from gateway.emulators.twilio.services import PhoneNumber
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.script import Manual, Script
 from tests.integration.gateway_rig import CALLER, HUMAN, NUMBER, PERSON, Conversation, until
 
 ROOT = Path(__file__).parents[2]

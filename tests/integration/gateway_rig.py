@@ -20,15 +20,15 @@ from gateway import logs
 from gateway import settings as settings_module
 from gateway.bridge.limits import Limits
 from gateway.bridge.report import CallReport
-from gateway.emulators.line import Line
-from gateway.emulators.script import Manual, Script
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.twilio_services import Conduct, DialOutcome, PhoneNumber
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID, DEFAULT_API_KEY
-from gateway.emulators.vatel_behaviour import Behaviour
-from gateway.emulators.vatel_session import Session
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
+from gateway.emulators.twilio.line import Line
+from gateway.emulators.twilio.services import Conduct, DialOutcome, PhoneNumber
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID, DEFAULT_API_KEY
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.script import Manual, Script
+from gateway.emulators.vatel.session import Session
 from gateway.ids import CallSid
 from gateway.web import app, server
 from gateway.web.app import Gateway

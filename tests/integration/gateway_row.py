@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from gateway.emulators.script import Pause, Say, Script
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.script import Pause, Say, Script
 
 TINY = Script(steps=(Say(text="Hi."), Pause(seconds=0.2)))
 """A word, and the agent's goodbye behind it."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.emulators.script import Manual
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.script import Manual
 from tests.integration.gateway_audio import caller_words, heard, on_the_line, speak, words
 from tests.integration.gateway_rig import Conversation, anyio_backend, running_gateway, until
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from gateway.emulators.vatel_account import DEFAULT_API_KEY
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.vatel.account import DEFAULT_API_KEY
+from gateway.emulators.vatel.behaviour import Behaviour
 from tests.integration.gateway_audio import speak, words
 from tests.integration.gateway_hand import Hand, new_call_sid
 from tests.integration.gateway_rig import CALLER, HUMAN, NUMBER, anyio_backend, running_gateway, until

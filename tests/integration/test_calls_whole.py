@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from gateway.emulators.script import Listen, Say, Script, Tool
-from gateway.emulators.twilio_records import EndedBy
-from gateway.emulators.twilio_services import DialOutcome, Outcome
-from gateway.emulators.vatel_hearing import Listening
+from gateway.emulators.twilio.records import EndedBy
+from gateway.emulators.twilio.services import DialOutcome, Outcome
+from gateway.emulators.vatel.hearing import Listening
+from gateway.emulators.vatel.script import Listen, Say, Script, Tool
 from tests.integration.gateway_audio import caller_words, heard, on_the_line, speak, to_the_agent, words
 from tests.integration.gateway_rig import HUMAN, anyio_backend, running_gateway, until, verbs
 

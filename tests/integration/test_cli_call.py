@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.emulators.script import End, Listen, Say, Script, Tool
 from gateway.emulators.server import LoopbackServer
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN
+from gateway.emulators.vatel.script import End, Listen, Say, Script, Tool
 from tests.integration.gateway_process import ROOT, Site, gateway_process
 from tests.integration.test_cli_check import free_port
 

@@ -11,9 +11,9 @@ import pytest
 from gateway import settings
 from gateway.cli.check import Finding, Verdict, examine
 from gateway.emulators.server import LoopbackServer
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
-from gateway.emulators.twilio_services import PhoneNumber
-from gateway.emulators.vatel import VatelEmulator
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
+from gateway.emulators.twilio.services import PhoneNumber
+from gateway.emulators.vatel.emulator import VatelEmulator
 from gateway.settings import Settings
 from gateway.web import app
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from gateway.cli import caller, demo_call
 from gateway.cli.demo_story import Story
-from gateway.emulators.script import End, Listen, Say, Script
+from gateway.emulators.vatel.script import End, Listen, Say, Script
 from tests.integration.gateway_process import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.audio.transcode import AgentToCaller, CallerToAgent
-from gateway.emulators.load_check import Counted, Exact, Piece
-from gateway.emulators.load_sound import CHUNKS, FRAMES, agent_sound, caller_sound
+from gateway.emulators.load.check import Counted, Exact, Piece
+from gateway.emulators.load.sound import CHUNKS, FRAMES, agent_sound, caller_sound
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ import socket as sockets
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from gateway.emulators.twilio import AUTH_TOKEN
-from gateway.emulators.twilio_signature import sign
+from gateway.emulators.twilio.emulator import AUTH_TOKEN
+from gateway.emulators.twilio.signature import sign
 from gateway.web import media as media_door
 from tests.integration.gateway_hand import Hand, closed, media, new_call_sid, opening, stop
 from tests.integration.gateway_rig import anyio_backend, running_gateway, until

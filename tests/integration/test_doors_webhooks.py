@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from gateway.emulators.twilio import ACCOUNT_SID, AUTH_TOKEN
-from gateway.emulators.twilio_signature import HEADER, sign
+from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN
+from gateway.emulators.twilio.signature import HEADER, sign
 from gateway.web.app import build
 from tests.integration.gateway_hand import FORM, Hand, call_form, new_call_sid, ticket_of
 from tests.integration.gateway_rig import Rig, anyio_backend, running_gateway, settings_for, until

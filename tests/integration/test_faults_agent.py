@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from gateway.emulators.script import Manual, Pause, Say, Script
-from gateway.emulators.twilio_api import RestFault
-from gateway.emulators.twilio_records import EndedBy
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.twilio.api import RestFault
+from gateway.emulators.twilio.records import EndedBy
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.script import Manual, Pause, Say, Script
 from tests.integration.gateway_audio import heard, on_the_line, speak, words
 from tests.integration.gateway_hand import Hand, closed, first_media_s, new_call_sid, stop
 from tests.integration.gateway_rig import Rig, anyio_backend, running_gateway, until, verbs

@@ -7,7 +7,7 @@ import socket as sockets
 import pytest
 
 from gateway.audio.transcode import AgentToCaller
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.vatel.behaviour import Behaviour
 from tests.integration.gateway_audio import caller_words, heard, on_the_line, speak, words
 from tests.integration.gateway_hand import Hand, closed, media, new_call_sid, opening, stop
 from tests.integration.gateway_healthy import healthy_calls

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from gateway.emulators.script import Manual
+from gateway.emulators.vatel.script import Manual
 from tests.integration import gateway_fuzz as fuzz
 from tests.integration.gateway_hand import Hand, closed, media, new_call_sid, opening, stop
 from tests.integration.gateway_healthy import healthy_calls

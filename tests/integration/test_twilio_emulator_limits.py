@@ -5,11 +5,11 @@ import json
 import httpx
 import pytest
 
-from gateway.emulators.line_impairments import Impairments
-from gateway.emulators.twilio import TwilioEmulator
-from gateway.emulators.twilio_fixtures import NUMBER, SPEED, twilio
-from gateway.emulators.twilio_records import EndedBy
-from gateway.emulators.twilio_services import Conduct
+from gateway.emulators.twilio.emulator import TwilioEmulator
+from gateway.emulators.twilio.fixtures import NUMBER, SPEED, twilio
+from gateway.emulators.twilio.line_impairments import Impairments
+from gateway.emulators.twilio.records import EndedBy
+from gateway.emulators.twilio.services import Conduct
 from tests.integration.twilio_server import (
     CALLER,
     TONE,

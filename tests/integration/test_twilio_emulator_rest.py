@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from twilio.rest import Client
 
-from gateway.emulators.line import LineEnd
-from gateway.emulators.twilio import TwilioEmulator
-from gateway.emulators.twilio_api import RestFault
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.twilio_fixtures import NUMBER, SPEED, twilio
-from gateway.emulators.twilio_records import CallStatus, EndedBy
-from gateway.emulators.twilio_services import Callee, Conduct, Outcome, PhoneNumber
+from gateway.emulators.twilio.api import RestFault
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.emulator import TwilioEmulator
+from gateway.emulators.twilio.fixtures import NUMBER, SPEED, twilio
+from gateway.emulators.twilio.line import LineEnd
+from gateway.emulators.twilio.records import CallStatus, EndedBy
+from gateway.emulators.twilio.services import Callee, Conduct, Outcome, PhoneNumber
 from tests.integration.twilio_server import (
     HUMAN,
     TONE,

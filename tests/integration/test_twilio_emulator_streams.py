@@ -4,11 +4,11 @@ import base64
 
 import pytest
 
-from gateway.emulators.line import LineEnd
-from gateway.emulators.twilio import TwilioEmulator
-from gateway.emulators.twilio_fixtures import NUMBER, twilio
-from gateway.emulators.twilio_records import CallStatus, EndedBy
-from gateway.emulators.twilio_services import DialOutcome, Outcome, PhoneNumber
+from gateway.emulators.twilio.emulator import TwilioEmulator
+from gateway.emulators.twilio.fixtures import NUMBER, twilio
+from gateway.emulators.twilio.line import LineEnd
+from gateway.emulators.twilio.records import CallStatus, EndedBy
+from gateway.emulators.twilio.services import DialOutcome, Outcome, PhoneNumber
 from tests.integration.twilio_server import (
     CALLER,
     HUMAN,

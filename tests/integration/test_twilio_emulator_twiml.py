@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from gateway.emulators.twilio import EmulatorMisused, TwilioEmulator
-from gateway.emulators.twilio_fixtures import NUMBER, SPEED, twilio
-from gateway.emulators.twilio_records import CallStatus, EndedBy
-from gateway.emulators.twilio_services import DialOutcome, PhoneNumber
+from gateway.emulators.twilio.emulator import EmulatorMisused, TwilioEmulator
+from gateway.emulators.twilio.fixtures import NUMBER, SPEED, twilio
+from gateway.emulators.twilio.records import CallStatus, EndedBy
+from gateway.emulators.twilio.services import DialOutcome, PhoneNumber
 from tests.integration.twilio_server import CALLER, HUMAN, Server, outgoing, rest, ring, server
 
 pytestmark = pytest.mark.anyio

@@ -12,10 +12,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from gateway.emulators import voice
-from gateway.emulators.script import End, Say, Script, Tool
 from gateway.emulators.server import LoopbackServer, ServerFailed
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID, Agent
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID, Agent
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.script import End, Say, Script, Tool
 from tests.integration.vatel_client import (
     FOREIGN,
     SPEECH,
@@ -31,7 +31,7 @@ from tests.integration.vatel_client import (
 )
 
 pytestmark = pytest.mark.anyio
-pytest_plugins = ["gateway.emulators.vatel_fixtures"]
+pytest_plugins = ["gateway.emulators.vatel.fixtures"]
 
 
 async def test_catalogues_and_agents_are_listed(vatel: VatelEmulator) -> None:

@@ -3,9 +3,9 @@
 import pytest
 from websockets.asyncio.client import connect
 
-from gateway.emulators.script import Manual
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.script import Manual
 from tests.integration.vatel_client import (
     address,
     answer,
@@ -20,7 +20,7 @@ from tests.integration.vatel_client import (
 )
 
 pytestmark = pytest.mark.anyio
-pytest_plugins = ["gateway.emulators.vatel_fixtures"]
+pytest_plugins = ["gateway.emulators.vatel.fixtures"]
 
 
 async def test_a_session_driven_by_hand_sends_what_it_is_told_in_order() -> None:

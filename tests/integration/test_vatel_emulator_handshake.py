@@ -4,12 +4,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.emulator import VatelEmulator
 from tests.integration.vatel_client import FOREIGN, UNKNOWN, address, received, rest, token
 
 pytestmark = pytest.mark.anyio
-pytest_plugins = ["gateway.emulators.vatel_fixtures"]
+pytest_plugins = ["gateway.emulators.vatel.fixtures"]
 
 
 @pytest.mark.parametrize(

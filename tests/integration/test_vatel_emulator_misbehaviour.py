@@ -8,10 +8,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from gateway.emulators import voice
-from gateway.emulators.script import Pause, Say, Script
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.script import Pause, Say, Script
 from tests.integration.vatel_client import (
     address,
     audio_of,
@@ -26,7 +26,7 @@ from tests.integration.vatel_client import (
 )
 
 pytestmark = pytest.mark.anyio
-pytest_plugins = ["gateway.emulators.vatel_fixtures"]
+pytest_plugins = ["gateway.emulators.vatel.fixtures"]
 
 
 @pytest.mark.parametrize(

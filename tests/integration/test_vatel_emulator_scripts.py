@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.emulators import voice
-from gateway.emulators.script import Branch, End, Goto, Listen, Pause, Say, Script, Tool
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_behaviour import Behaviour
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.script import Branch, End, Goto, Listen, Pause, Say, Script, Tool
 from tests.integration.vatel_client import (
     QUICK,
     SPEECH,
@@ -22,7 +22,7 @@ from tests.integration.vatel_client import (
 )
 
 pytestmark = pytest.mark.anyio
-pytest_plugins = ["gateway.emulators.vatel_fixtures"]
+pytest_plugins = ["gateway.emulators.vatel.fixtures"]
 
 
 async def test_a_turn_is_sent_whole_and_faster_than_it_plays() -> None:

@@ -18,9 +18,9 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from gateway.emulators.server import LoopbackServer
-from gateway.emulators.twilio import TwilioEmulator
-from gateway.emulators.twilio_call import Call
-from gateway.emulators.twilio_fixtures import NUMBER
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.emulator import TwilioEmulator
+from gateway.emulators.twilio.fixtures import NUMBER
 
 CALLER = "+4989123456"
 HUMAN = "+14155550199"

@@ -12,12 +12,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gateway.emulators import voice
-from gateway.emulators.script import Manual
-from gateway.emulators.vatel import VatelEmulator
-from gateway.emulators.vatel_account import DEFAULT_AGENT_ID
-from gateway.emulators.vatel_behaviour import Behaviour
-from gateway.emulators.vatel_hearing import Listening
-from gateway.emulators.vatel_session import Session
+from gateway.emulators.vatel.account import DEFAULT_AGENT_ID
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.emulator import VatelEmulator
+from gateway.emulators.vatel.hearing import Listening
+from gateway.emulators.vatel.script import Manual
+from gateway.emulators.vatel.session import Session
 
 FOREIGN = "11111111-1111-4111-8111-111111111111"
 UNKNOWN = "22222222-2222-4222-8222-222222222222"

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.bridge import events
-from gateway.bridge.commands import FallBack, HangUp, Release, Transfer
+from gateway.bridge.commands import FallBack, Release, Transfer
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.report import Ending
 from gateway.ids import E164

@@ -8,7 +8,7 @@ from gateway.bridge.report import CallReport, TurnReport
 from gateway.cli import caller, demo_figures, demo_story, demo_tools
 from gateway.cli.caller import Listen
 from gateway.cli.demo_figures import Kept, Said
-from gateway.emulators.playout import Cut, Span
+from gateway.emulators.twilio.playout import Cut, Span
 from gateway.ids import TurnId
 
 

@@ -9,7 +9,7 @@ import soundfile
 
 from gateway.cli import sound
 from gateway.cli.sound import SoundUnusable
-from gateway.emulators.line_audio import RATE, SILENCE, decode, encode
+from gateway.emulators.twilio.line_audio import RATE, SILENCE, decode, encode
 from gateway.emulators.voice import NoSuchClip
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulators.line_audio import AudioUnusable, Track, decode, encode, read_wav, write_wav
-from gateway.emulators.line_core import LineCore
-from gateway.emulators.line_impairments import Impairments, Lane
-from gateway.emulators.line_messages import Complaint, StreamNames, parse
+from gateway.emulators.twilio.line_audio import AudioUnusable, Track, decode, encode, read_wav, write_wav
+from gateway.emulators.twilio.line_core import LineCore
+from gateway.emulators.twilio.line_impairments import Impairments, Lane
+from gateway.emulators.twilio.line_messages import Complaint, StreamNames, parse
 
 SID = "MZ1"
 NAMES = StreamNames("AC1", "CA1", SID, {})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulators.playout import RATE, Playout, Returned, Span
+from gateway.emulators.twilio.playout import RATE, Playout, Returned, Span
 
 SECOND = b"\x10" * RATE
 

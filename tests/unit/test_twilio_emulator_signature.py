@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from gateway.emulators.twilio_signature import sign, signed_url
+from gateway.emulators.twilio.signature import sign, signed_url
 
 PARAMS = {
     "CallSid": "CA1234567890ABCDE",

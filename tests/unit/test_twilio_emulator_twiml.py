@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulators.twiml import MAX_BYTES, TwimlInvalid, Verb, parse
-from gateway.emulators.twiml_stream import refusal
-from gateway.emulators.webhooks import Answer, Overrides, document
+from gateway.emulators.twilio.twiml import MAX_BYTES, TwimlInvalid, Verb, parse
+from gateway.emulators.twilio.twiml_stream import refusal
+from gateway.emulators.twilio.webhooks import Answer, Overrides, document
 
 
 def test_verbs_attributes_and_text() -> None:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
-from gateway.emulators.twiml import MAX_BYTES
-from gateway.emulators.webhooks import Answer, Webhooks
+from gateway.emulators.twilio.twiml import MAX_BYTES
+from gateway.emulators.twilio.webhooks import Answer, Webhooks
 
 pytestmark = pytest.mark.anyio
 

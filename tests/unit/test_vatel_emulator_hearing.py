@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.emulators import voice
-from gateway.emulators.vatel_hearing import Listening, Mouth, SpeechDetector, SpeechStarted, SpeechStopped
+from gateway.emulators.vatel.hearing import Listening, Mouth, SpeechDetector, SpeechStarted, SpeechStopped
 
 SECOND = 24_000
 

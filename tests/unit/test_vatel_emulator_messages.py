@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.emulators import vatel_messages as messages
-from gateway.emulators.vatel_behaviour import Behaviour
-from gateway.emulators.vatel_messages import BadMessage, Dialect, InputAudio, ToolCallOutput
+from gateway.emulators.vatel import messages
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.messages import BadMessage, Dialect, InputAudio, ToolCallOutput
 
 
 def data_of(text: str) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.emulators.script import (
+from gateway.emulators.vatel.behaviour import Behaviour, load_behaviour, nth, parse_behaviour
+from gateway.emulators.vatel.hearing import Listening
+from gateway.emulators.vatel.script import (
     Branch,
     End,
     Goto,
@@ -19,8 +21,6 @@ from gateway.emulators.script import (
     Tool,
     load,
 )
-from gateway.emulators.vatel_behaviour import Behaviour, load_behaviour, nth, parse_behaviour
-from gateway.emulators.vatel_hearing import Listening
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -1,0 +1,1 @@
+"""Many callers and agents at once, whose every sample is known."""

@@ -1,0 +1,38 @@
+"""What a verb is executed on: the call, the services, and the document's own address."""
+
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from gateway.emulators.twilio.call import Call, Source
+from gateway.emulators.twilio.outbox import Outbox
+from gateway.emulators.twilio.records import EndedBy
+from gateway.emulators.twilio.services import Services
+
+Step = Source | EndedBy | None
+"""What comes after a verb: other TwiML, the call's end, or the next verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a verb is executed on.
+
+    Attributes:
+        call: The call.
+        services: What the emulator shares.
+        outbox: Sends the call's requests.
+        source: Where the document came from; relative addresses are relative to it.
+
+    """
+
+    call: Call
+    services: Services
+    outbox: Outbox
+    source: Source
+
+    def absolute(self, url: str) -> str:
+        """An address as the document means it."""
+        return urljoin(self.source.url, url) if self.source.url else url
+
+    def action(self, url: str, method: str, params: dict[str, str], purpose: str = "action") -> Source:
+        """The document a verb's ``action`` names."""
+        return Source(self.absolute(url), method.upper() or "POST", params, purpose)

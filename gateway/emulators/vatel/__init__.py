@@ -1,0 +1,1 @@
+"""Vatel for trying things out: REST, sessions, and an agent that follows a script."""
