@@ -17,6 +17,8 @@ from gateway.wire import media_stream
 
 WRITE_DEADLINE_S: Final = 2.0
 _CLOSE_DEADLINE_S: Final = 1.0
+_CLOSED: Final = (WebSocketDisconnect, OSError, RuntimeError)
+"""Starlette's words for a socket that is closed."""
 _SAMPLE: Final = 8
 """Every so many-th message is timed, the first too: a histogram costs a tenth of a frame."""
 _DIRECT: Final = "vatel_gateway.direct"
@@ -77,11 +79,7 @@ class CallerLine:
             except TimeoutError:
                 self._take(CallerLost("Twilio does not read"))
                 return
-            except (
-                WebSocketDisconnect,
-                OSError,
-                RuntimeError,
-            ):  # Starlette's words for a socket that is closed
+            except _CLOSED:
                 self._take(CallerLost("socket closed while writing"))
                 return
             self._observe(at)
@@ -107,7 +105,7 @@ class CallerLine:
         try:
             async with asyncio.timeout(_CLOSE_DEADLINE_S):
                 await self._socket.close()
-        except (TimeoutError, WebSocketDisconnect, OSError, RuntimeError):
+        except (TimeoutError, *_CLOSED):
             pass
 
     def _put(self, text: str, at: float) -> None:
