@@ -8,6 +8,7 @@ a process of its own on one core with the load on another. Then the gateway alon
 import argparse
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import uvloop
 
@@ -27,6 +28,15 @@ MOST_P99_MS = {100: 5.0, 300: 20.0}
 NAMES = {LIMIT: "the limit: sockets alone", SAMPLE: "common sample code"}
 
 
+@dataclass(frozen=True)
+class Measure:
+    """How long, how often and where."""
+
+    seconds: float
+    rounds: int
+    core: int | None
+
+
 async def run(subject: str, calls: int, seconds: float, core: int | None) -> Figures:
     """Run one of the three."""
     if subject == GATEWAY:
@@ -34,14 +44,12 @@ async def run(subject: str, calls: int, seconds: float, core: int | None) -> Fig
     return await stacks.run(subject, calls, seconds, core, Pattern())
 
 
-def rounds(subjects: Sequence[str], calls: int, seconds: float, count: int) -> dict[str, list[Figures]]:
+def rounds(subjects: Sequence[str], calls: int, given: Measure) -> dict[str, list[Figures]]:
     """Run all of them, by turns."""
-    core, mine = load.core_pair()
-    load.stay_on(mine)
     figures: dict[str, list[Figures]] = {subject: [] for subject in subjects}
-    for _ in range(count):
+    for _ in range(given.rounds):
         for subject, runs in figures.items():
-            runs.append(uvloop.run(run(subject, calls, seconds, core)))
+            runs.append(uvloop.run(run(subject, calls, given.seconds, given.core)))
     return figures
 
 
@@ -49,11 +57,11 @@ def cpu_ms(runs: Sequence[Figures]) -> float:
     return statistics.median(run.cpu_ms for run in runs)
 
 
-def cost_report(calls: int, seconds: float, count: int) -> list[str]:
+def cost_report(calls: int, given: Measure) -> list[str]:
     """The gateway beside what bounds it from below and from above."""
-    figures = rounds([GATEWAY, LIMIT, SAMPLE], calls, seconds, count)
+    figures = rounds([GATEWAY, LIMIT, SAMPLE], calls, given)
     ours = cpu_ms(figures[GATEWAY])
-    lines = [f"{calls} calls, {seconds:g} s, {count} rounds by turns, medians"]
+    lines = [f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds by turns, medians"]
     for subject, runs in figures.items():
         delays = (
             f"up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms"
@@ -65,9 +73,9 @@ def cost_report(calls: int, seconds: float, count: int) -> list[str]:
     return lines
 
 
-def capacity_report(calls: int, seconds: float, count: int) -> list[str]:
+def capacity_report(calls: int, given: Measure) -> list[str]:
     """The gateway alone: nothing lost, and how late."""
-    runs = rounds([GATEWAY], calls, seconds, count)[GATEWAY]
+    runs = rounds([GATEWAY], calls, given)[GATEWAY]
     flawless = sum(run.flawless for run in runs)
     busy = statistics.median(run.load_busy for run in runs)
     sound = (
@@ -76,11 +84,12 @@ def capacity_report(calls: int, seconds: float, count: int) -> list[str]:
         sum(run.sound.misplaced for run in runs),
     )
     lines = [
-        f"{calls} calls, {seconds:g} s, {count} rounds, medians: {cpu_ms(runs):.2f} ms per call and second, "
+        f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds, medians: "
+        f"{cpu_ms(runs):.2f} ms per call and second, "
         f"{cpu_ms(runs) * calls / 10:.0f} % of a core; the load took {busy * 100:.0f} % of its own",
         f"    up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms",
         f"    {sound[0]} samples right, {sound[1]} lost, {sound[2]} out of place; under-runs "
-        f"{sum(run.under_runs for run in runs)}; {flawless} of {count} rounds without a flaw",
+        f"{sum(run.under_runs for run in runs)}; {flawless} of {given.rounds} rounds without a flaw",
     ]
     worst = statistics.median(max(run.up_ms.p99, run.down_ms.p99) for run in runs)
     if calls in MOST_P99_MS:
@@ -100,10 +109,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--capacity", type=int, action="append", help="for the gateway alone; 100 and 300")
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args(arguments)
-    print("\n".join(cost_report(given.calls, given.seconds, given.rounds)), flush=True)
-    for calls in given.capacity or MOST_P99_MS:
-        print("\n".join(capacity_report(calls, given.seconds, given.rounds)), flush=True)
+    parsed = parser.parse_args(arguments)
+    core, mine = load.core_pair()
+    load.stay_on(mine)
+    given = Measure(parsed.seconds, parsed.rounds, core)
+    print("\n".join(cost_report(parsed.calls, given)), flush=True)
+    for calls in parsed.capacity or MOST_P99_MS:
+        print("\n".join(capacity_report(calls, given)), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from gateway.wire.agent_session import JSON, ToolCall
 from tests.loopback import SILENCE, Answer, Loopback, Request, free_url, response
 
 pytestmark = pytest.mark.anyio
-WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WHSEC = "whsec_dGVzdC1zZWNyZXQtb2YtdGhlLWdhdGV3YXk="
 CALL = ToolCall(ToolCallId("call_1"), "weather", {"city": "Zürich", "days": 2})
 CONTEXT = ToolContext(CallSid("CA1"), "call_1")
 OK = response(200, '{"sky": "blau ☀"}', Content_Type="application/json")

@@ -22,7 +22,7 @@ from gateway.wire.agent_session import ToolCall
 
 CONTEXT = ToolContext(CallSid("CA1"), "c1")
 HTTP = httpx.AsyncClient()
-ENDPOINT = HttpTool(url="https://t.example", secret=SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+ENDPOINT = HttpTool(url="https://t.example", secret=SecretStr("whsec_dGVzdC1zZWNyZXQtb2YtdGhlLWdhdGV3YXk="))
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="none")
 
 

@@ -45,7 +45,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
         ('{"token": "abc", "n": 1}', '{"token": "…", "n": 1}'),
         ("Authorization: Bearer abc.def-123", "Authorization: Bearer …"),
         ("Authorization: Basic QUM6dG9r==", "Authorization: Basic …"),
-        ("secret whsec_MfKQ9r8GKYqrTw==", "secret whsec_…"),
+        ("secret whsec_dGVzdC1zZWNyZXQ=", "secret whsec_…"),
         ("https://me:pass@host:8080/x", "https://me:…@host:8080/x"),
         ("api_key=abc PASSWORD=def'", "api_key=… PASSWORD=…'"),
         ("https://gateway.example.com:8443/twilio/voice", "https://gateway.example.com:8443/twilio/voice"),

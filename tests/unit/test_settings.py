@@ -11,7 +11,7 @@ from gateway.errors import SettingsError
 from gateway.settings import GatewayConfig, HttpTool, Settings, load_config
 
 SECRET = "s3cret-never-shown"
-WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WHSEC = "whsec_dGVzdC1zZWNyZXQtb2YtdGhlLWdhdGV3YXk="
 GOOD = {
     "PUBLIC_URL": "https://gateway.example.com",
     "VATEL_API_KEY": SECRET,
