@@ -14,12 +14,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("load")(load.load)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("demo")(demo.demo)
 app.command("call")(call.call)
 app.add_typer(emulate.app, name="emulate")
+app.command("load")(load.load)
 
 
 def main() -> None:
