@@ -19,6 +19,8 @@ RATE: Final = 8000
 FRAME: Final = 160
 """Bytes in 20 ms, the length of one message of the line."""
 
+BYTES_PER_MS: Final = RATE // 1000
+
 SILENCE: Final = 0xFF
 """The code of a sample of zero."""
 

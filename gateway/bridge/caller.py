@@ -2,18 +2,17 @@
 
 from collections import deque
 
+from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.transcode import CallerToAgent
 from gateway.bridge.limits import Limits
 from gateway.wire.media_stream import Media, Start
-
-_BYTES_PER_MS = 8
 
 
 class CallerLeg:
     """Brings caller audio to the agent's rate; before the agent is there it keeps the newest of it."""
 
     def __init__(self, limits: Limits) -> None:
-        self._bound = limits.early_media_ms * _BYTES_PER_MS
+        self._bound = limits.early_media_ms * BYTES_PER_MS
         self._gap_s = limits.media_gap_s
         self._early: deque[bytes] = deque()
         self._early_size = 0

@@ -34,7 +34,6 @@ class Limits:
     transfer_timeout_s: float = 15.0  # Twilio's answer is missing: the call goes on
 
     # Tools
-    tool_timeout_s: float = 10.0
     tools_at_once: int = 5
     tools_queued: int = 50
     tool_output_bytes: int = 64 * 1024

@@ -12,15 +12,13 @@ there. That is right for a cut, since the audio and the clear travel the same wa
 from collections import deque
 from dataclasses import dataclass, field
 
+from gateway.audio.mulaw import BYTES_PER_MS, FRAME, RATE
 from gateway.bridge.commands import Clear, Command, PlaceMark, Play, Tell
 from gateway.bridge.limits import Limits
 from gateway.bridge.report import RoundTrip
 from gateway.bridge.turns import Turn
 from gateway.ids import MarkName
 
-BYTES_PER_MS = 8
-FRAME = 160
-_BYTES_PER_S = 8000.0
 _REFILL_S = 0.1
 """A mark that is not back so long before Twilio runs dry is no longer waited for."""
 
@@ -51,8 +49,8 @@ class Playout:
         self._lead = _frames(limits.playout_lead_ms)
         # Half the lead at most: one half is refilled while the other is heard.
         self._stretch_size = min(_frames(limits.mark_every_ms), _frames(limits.playout_lead_ms // 2))
-        self._refill_s = min(_REFILL_S, self._lead / _BYTES_PER_S / 5)
-        self._waiting_bound = int(limits.waiting_audio_s * _BYTES_PER_S)
+        self._refill_s = min(_REFILL_S, self._lead / RATE / 5)
+        self._waiting_bound = int(limits.waiting_audio_s * RATE)
         self._grace_s = limits.mark_grace_s
         self._idle_flush_s = limits.idle_flush_s
         self._waiting: deque[_Waiting] = deque()
@@ -94,7 +92,7 @@ class Playout:
 
     def remaining_s(self, now: float) -> float:
         """How long it takes until all of it has been heard, if nothing goes wrong."""
-        return max(0.0, self._plays_until - now) + self._waiting_size / _BYTES_PER_S
+        return max(0.0, self._plays_until - now) + self._waiting_size / RATE
 
     @property
     def deadline(self) -> float | None:
@@ -194,7 +192,7 @@ class Playout:
         return lost
 
     def _unplayed(self, now: float) -> int:
-        return max(0, round((self._plays_until + self._late_s - now) * _BYTES_PER_S))
+        return max(0, round((self._plays_until + self._late_s - now) * RATE))
 
     @property
     def _room(self) -> int:
@@ -237,7 +235,7 @@ class Playout:
         self._unproved = True
         if now >= self._plays_until + self._late_s:
             self._late_s = 0.0  # Twilio had run dry: this plays when it gets there
-        self._plays_until = max(now, self._plays_until) + size / _BYTES_PER_S
+        self._plays_until = max(now, self._plays_until) + size / RATE
         stretch = self._open = self._open or self._next_stretch(now)
         stretch.ends = self._plays_until
         stretch.size += size

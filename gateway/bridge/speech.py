@@ -1,5 +1,6 @@
 """The agent's speech: brought to the line's rate, played ahead of real time, cut when the caller speaks."""
 
+from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.transcode import AgentToCaller
 from gateway.bridge.commands import Clear, Command, Play, Tell
 from gateway.bridge.limits import Limits
@@ -8,8 +9,6 @@ from gateway.bridge.report import BargedIn, FirstAudio
 from gateway.bridge.turns import Statement, Turn, Turns
 from gateway.ids import MarkName
 from gateway.wire.agent_session import ResponseAudio, ResponseText
-
-_BYTES_PER_MS = 8
 
 
 class AgentSpeech:
@@ -70,7 +69,7 @@ class AgentSpeech:
         commands, lost = self.playout.cut(now)
         self._turns.cut()
         cleared = any(isinstance(command, Clear) for command in commands)
-        return [*commands, Tell(BargedIn(lost / _BYTES_PER_MS, cleared))]
+        return [*commands, Tell(BargedIn(lost / BYTES_PER_MS, cleared))]
 
     def mark(self, name: MarkName, now: float) -> list[Command]:
         """A mark came back."""
@@ -94,7 +93,7 @@ class AgentSpeech:
         """What was counted, by name."""
         return {
             "late_chunks": self.late_chunks,
-            "agent_audio_dropped_ms": self.dropped // _BYTES_PER_MS,
+            "agent_audio_dropped_ms": self.dropped // BYTES_PER_MS,
             "marks_missing": self.playout.marks_missing,
             "marks_stale": self.playout.marks_stale,
         }

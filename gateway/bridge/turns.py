@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
 
+from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.bridge.report import TurnReport
 from gateway.ids import TurnId
 
-_BYTES_PER_MS: Final = 8
 _CUT_KEPT: Final = 64
 _OPEN_KEPT: Final = 64
 _RECENT_KEPT: Final = 4
@@ -16,7 +16,7 @@ _TEXT_BOUND: Final = 20_000
 _TELLING_TEXT: Final = 20
 """Characters from which on a turn's length says something of the agent's rate."""
 
-_USUAL_BYTES_A_CHARACTER: Final = 8 * 65.0
+_USUAL_BYTES_A_CHARACTER: Final = BYTES_PER_MS * 65.0
 """Fifteen characters a second, until the agent's own rate is known."""
 
 
@@ -171,9 +171,9 @@ class Turns:
         at = self._heard_characters(turn, text)
         return TurnReport(
             turn_id=turn.id,
-            spoken_ms=turn.received / _BYTES_PER_MS,
-            heard_ms=turn.heard / _BYTES_PER_MS,
-            proved_ms=turn.proved / _BYTES_PER_MS,
+            spoken_ms=turn.received / BYTES_PER_MS,
+            heard_ms=turn.heard / BYTES_PER_MS,
+            proved_ms=turn.proved / BYTES_PER_MS,
             cut=turn.cut or turn.heard < turn.received,
             heard_text=text[:at].strip(),
             cut_text=text[at:].strip(),

@@ -88,7 +88,7 @@ class Call:
                 for task in self._tasks:
                     task.cancel()
         except* Exception as group:  # noqa: BLE001 - the edge of a call
-            self._report_failure(group)
+            self._fail(group)
         finally:
             await self._let_go()
             self.over.set()
@@ -259,11 +259,8 @@ class Call:
 
     def _fail(self, error: Exception) -> None:
         """A bug of ours: the stream closes, and Twilio goes on with the verbs behind ``<Connect>``."""
+        first = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
         self._log.error("gateway error", exc_info=error)
-        self.report.ending, self.report.detail = Ending.GATEWAY_ERROR, type(error).__name__
+        self.report.ending, self.report.detail = Ending.GATEWAY_ERROR, type(first).__name__
         if not self._final.done():
             self._final.set_result(commands.FallBack(Ending.GATEWAY_ERROR))
-
-    def _report_failure(self, group: BaseExceptionGroup[Exception]) -> None:
-        self._log.error("gateway error", exc_info=group)
-        self.report.ending, self.report.detail = Ending.GATEWAY_ERROR, type(group.exceptions[0]).__name__

@@ -17,11 +17,12 @@ from gateway.wire import media_stream
 
 WRITE_DEADLINE_S: Final = 2.0
 _CLOSE_DEADLINE_S: Final = 1.0
-_CLOSED: Final = (WebSocketDisconnect, OSError, RuntimeError)
+CLOSED: Final = (WebSocketDisconnect, OSError, RuntimeError)
 """Starlette's words for a socket that is closed."""
 _SAMPLE: Final = 8
 """Every so many-th message is timed, the first too: a histogram costs a tenth of a frame."""
-_DIRECT: Final = "vatel_gateway.direct"
+DIRECT: Final = "vatel_gateway.direct"
+"""The ASGI extension of a server that spares us the waiting: its value is a ``Direct``."""
 
 
 class Direct(Protocol):
@@ -41,7 +42,7 @@ class CallerLine:
         self, socket: WebSocket, stream_sid: StreamSid, take: Callable[[Event], None], metrics: Metrics
     ) -> None:
         self._socket = socket
-        self._direct: Direct | None = socket.scope.get("extensions", {}).get(_DIRECT)
+        self._direct: Direct | None = socket.scope.get("extensions", {}).get(DIRECT)
         self._writer = media_stream.Writer(stream_sid)
         self._take = take
         self._metrics = metrics
@@ -79,7 +80,7 @@ class CallerLine:
             except TimeoutError:
                 self._take(CallerLost("Twilio does not read"))
                 return
-            except _CLOSED:
+            except CLOSED:
                 self._take(CallerLost("socket closed while writing"))
                 return
             self._observe(at)
@@ -105,7 +106,7 @@ class CallerLine:
         try:
             async with asyncio.timeout(_CLOSE_DEADLINE_S):
                 await self._socket.close()
-        except (TimeoutError, *_CLOSED):
+        except (TimeoutError, *CLOSED):
             pass
 
     def _put(self, text: str, at: float) -> None:

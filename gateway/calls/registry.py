@@ -148,11 +148,6 @@ class Registry:
     # The end of the process
 
     @property
-    def draining(self) -> bool:
-        """Whether new calls are refused because the process is about to end."""
-        return self._draining
-
-    @property
     def idle(self) -> bool:
         """Whether no call is live."""
         return not self._live

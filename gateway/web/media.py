@@ -7,6 +7,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway import logs
 from gateway.calls.call import Call
+from gateway.calls.caller_line import CLOSED
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
 from gateway.errors import TicketRefused, WireError
@@ -55,9 +56,7 @@ class MediaDoor:
             return self._registry.claim(start.parameters.get("ticket", ""), start, socket)
         except WebSocketDisconnect:
             self._note("disconnected")
-        except TimeoutError:
-            await self._refuse(socket, "no_start")
-        except WireError:
+        except (TimeoutError, WireError):
             await self._refuse(socket, "no_start")
         except TicketRefused as error:
             await self._refuse(socket, str(error).replace(" ", "_"))
@@ -68,7 +67,7 @@ class MediaDoor:
         self._note(reason)
         try:
             await socket.close(_POLICY_VIOLATION)
-        except (WebSocketDisconnect, OSError, RuntimeError):  # it went by itself
+        except CLOSED:  # it went by itself
             return
 
     def _note(self, reason: str) -> None:

@@ -25,14 +25,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
+from gateway.calls.caller_line import DIRECT
 from gateway.clients.frames import ABNORMAL, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
 from gateway.web.server_wire import Drain, Phase, Wire, make_wire
 from gateway.web.upgrade import Upgrade, refusal
 
 log = logging.getLogger("uvicorn.error")
-
-DIRECT: Final = "vatel_gateway.direct"
-"""The extension that spares an application the waiting: a value with ``listen`` and ``write``."""
 
 INTERNAL_STATUS: Final = 500
 INTERNAL_ERROR: Final = 1011

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.exceptions import InvalidStatus
 
+from gateway.calls.caller_line import DIRECT
 from gateway.web import server as gateway_server
-from gateway.web.socket_protocol import DIRECT
 from tests.integration.asgi_peers import CAP, App, client, closed, frame, raw, request, serving
 
 pytestmark = pytest.mark.anyio

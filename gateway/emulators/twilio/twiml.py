@@ -16,13 +16,6 @@ MAX_DEPTH = 16
 PARSE_ERROR = 12100
 TOO_LARGE = 11750
 
-VERBS = frozenset(
-    {
-        "Connect", "Dial", "Enqueue", "Gather", "Hangup", "Pause", "Play", "Record", "Redirect", "Reject",
-        "Say", "Start", "Stop",
-    }
-)  # fmt: skip
-
 _DOCTYPE = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
