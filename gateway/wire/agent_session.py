@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.errors import WireError
 from gateway.ids import SessionId, ToolCallId, TurnId
+from gateway.wire.kinds import UNREADABLE, Kinds
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """Any JSON value."""
@@ -169,10 +170,6 @@ class _EndedFrame(msgspec.Struct, tag_field="type", tag="session_ended"):
     pass
 
 
-class _AnyFrame(msgspec.Struct):
-    type: str
-
-
 _Signal = _StoppedFrame | _InterruptionFrame | _EndedFrame
 _Frame = _AudioFrame | _TextFrame | _TranscriptFrame | _StartedFrame | _SpeechFrame | _ToolFrame | _Signal
 
@@ -181,21 +178,8 @@ _SIGNALS: Final[dict[type[_Signal], SpeechStopped | Interruption | SessionEnded]
     _InterruptionFrame: Interruption(),
     _EndedFrame: SessionEnded(),
 }
-_KNOWN: Final = frozenset(
-    {
-        "session_started",
-        "response_audio",
-        "response_text",
-        "input_audio_transcript",
-        "speech_started",
-        "speech_stopped",
-        "interruption",
-        "tool_call",
-        "session_ended",
-    }
-)
 _decoder: Final = msgspec.json.Decoder(_Frame)
-_any_decoder: Final = msgspec.json.Decoder(_AnyFrame)
+_kinds: Final = Kinds(_Frame, "session")
 
 
 def parse(text: str | bytes) -> Message:
@@ -206,8 +190,8 @@ def parse(text: str | bytes) -> Message:
     """
     try:
         frame = _decoder.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        return _unknown(text, error)
+    except UNREADABLE as error:
+        return Unknown(_kinds.unknown(text, error))
     match frame:
         case _AudioFrame(data=audio):
             return ResponseAudio(TurnId(_id(audio.turn_id)), audio.audio or b"", bool(audio.is_final))
@@ -223,17 +207,6 @@ def parse(text: str | bytes) -> Message:
             return _tool_call(tool)
         case _:
             return _SIGNALS[type(frame)]
-
-
-def _unknown(text: str | bytes, error: Exception) -> Unknown:
-    """Tell a message of a later version from a broken one."""
-    try:
-        kind = _any_decoder.decode(text).type
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise WireError(f"not a session message: {type(error).__name__}") from None
-    if kind in _KNOWN:
-        raise WireError(f"malformed {kind} message") from None
-    return Unknown(kind[:40])
 
 
 def _id(value: _Id) -> str:
@@ -264,7 +237,7 @@ def _arguments(value: Any) -> dict[str, JSON]:
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        except UNREADABLE:
             raise WireError("tool call with unreadable arguments") from None
     if isinstance(value, dict):
         return value

@@ -12,11 +12,11 @@ import msgspec
 
 from gateway.errors import WireError
 from gateway.ids import AccountSid, CallSid, MarkName, StreamSid
+from gateway.wire.kinds import UNREADABLE, Kinds
 
 LARGEST_PAYLOAD: Final = 8000
 """Bytes of one media message from Twilio; it sends 160, and nobody speaks a second in one frame."""
 
-_KNOWN: Final = frozenset({"connected", "start", "media", "dtmf", "mark", "stop"})
 _SAFE_SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIGITS: Final = frozenset("0123456789*#ABCDabcd")
 _LARGEST_NUMBER: Final = 10**15
@@ -129,13 +129,9 @@ class _StopFrame(msgspec.Struct, tag_field="event", tag="stop"):
     pass
 
 
-class _AnyFrame(msgspec.Struct):
-    event: str
-
-
 _Frame = _MediaFrame | _MarkFrame | _DtmfFrame | _StartFrame | _ConnectedFrame | _StopFrame
 _decoder: Final = msgspec.json.Decoder(_Frame)
-_any_decoder: Final = msgspec.json.Decoder(_AnyFrame)
+_kinds: Final = Kinds(_Frame, "media stream")
 
 
 def parse(text: str | bytes) -> Message:
@@ -146,8 +142,8 @@ def parse(text: str | bytes) -> Message:
     """
     try:
         frame = _decoder.decode(text)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        return _unknown(text, error)
+    except UNREADABLE as error:
+        return Unknown(_kinds.unknown(text, error))
     if isinstance(frame, _MediaFrame):
         return _media(frame)
     if isinstance(frame, _MarkFrame):
@@ -157,17 +153,6 @@ def parse(text: str | bytes) -> Message:
     if isinstance(frame, _StartFrame):
         return _start(frame.start)
     return Connected() if isinstance(frame, _ConnectedFrame) else Stop()
-
-
-def _unknown(text: str | bytes, error: Exception) -> Unknown:
-    """Tell an event of a later version from a broken message."""
-    try:
-        event = _any_decoder.decode(text).event
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise WireError(f"not a media stream message: {type(error).__name__}") from None
-    if event in _KNOWN:
-        raise WireError(f"malformed {event} message") from None
-    return Unknown(event[:40])
 
 
 def _media(frame: _MediaFrame) -> Media | Unknown:
