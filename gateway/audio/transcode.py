@@ -5,10 +5,15 @@ from typing import Final
 import numpy as np
 
 from gateway.audio import mulaw as g711
+from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.resample import DELAY, RATIO, Downsampler, Upsampler
 
 _PCM: Final = np.dtype("<i2")
+_NATIVE: Final = _PCM.isnative
 _STEP: Final = RATIO * _PCM.itemsize  # bytes of PCM to one of mu-law
+
+PCM_BYTES_PER_MS: Final = BYTES_PER_MS * _STEP
+"""Of agent audio: 24 kHz, 16 bits."""
 
 # The delay and one more, so that the line sample nearest to the last one spoken is sent even if it is later.
 _TAIL: Final = (DELAY + 1) * _STEP
@@ -23,7 +28,7 @@ class CallerToAgent:
     def feed(self, mulaw: bytes) -> bytes:
         """Take n bytes of mu-law and return 6 n bytes of PCM."""
         samples = self._filter.feed(g711.decode(mulaw))
-        return samples.astype(_PCM, copy=False).tobytes()
+        return samples.tobytes() if _NATIVE else samples.astype(_PCM).tobytes()
 
     def reset(self) -> None:
         """Forget what was heard."""

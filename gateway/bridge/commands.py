@@ -7,7 +7,7 @@ from gateway.ids import E164, MarkName, ToolCallId
 from gateway.wire.agent_session import ToolCall
 
 
-class Play(msgspec.Struct, frozen=True):
+class Play(msgspec.Struct, frozen=True, gc=False):
     """Send mu-law audio to the caller."""
 
     audio: bytes
@@ -16,7 +16,7 @@ class Play(msgspec.Struct, frozen=True):
         return f"Play({len(self.audio)} bytes)"
 
 
-class PlaceMark(msgspec.Struct, frozen=True):
+class PlaceMark(msgspec.Struct, frozen=True, gc=False):
     """Ask Twilio to tell when all audio sent so far has been played."""
 
     name: MarkName
@@ -26,7 +26,7 @@ class Clear(msgspec.Struct, frozen=True):
     """Make Twilio forget what it has not played yet."""
 
 
-class SendAudio(msgspec.Struct, frozen=True):
+class SendAudio(msgspec.Struct, frozen=True, gc=False):
     """Send PCM16 24 kHz audio to the agent."""
 
     audio: bytes
@@ -87,6 +87,6 @@ class Tell(msgspec.Struct, frozen=True):
 
 
 ToCaller = Play | PlaceMark | Clear
-ToAgent = SendAudio | AnswerTool | JoinAgent
 Final = HangUp | FallBack | Release
-Command = ToCaller | ToAgent | RunTool | Transfer | Final | Tell
+Seldom = ToCaller | AnswerTool | JoinAgent | RunTool | Transfer | Final | Tell
+Command = SendAudio | Seldom

@@ -14,6 +14,8 @@ class Limits:
     mark_every_ms: int = 200
     mark_grace_s: float = 0.5  # a mark this late is given up; sooner where Twilio would run dry
     idle_flush_s: float = 0.1  # the agent pauses in a turn: send the part of a frame that waits
+    gather_ms: int = 200  # agent audio converted and sent at a time, while Twilio has enough to play
+    enough_s: float = 0.25  # what Twilio has to play at least while more is gathered
     waiting_audio_s: float = 300.0  # agent audio that waits in the gateway
 
     # Audio to the agent

@@ -1,7 +1,4 @@
-"""One call: a caller's leg, an agent's leg, and what passes between.
-
-Feed one event; carry out all of its commands, in order, before the next. Time is an argument.
-"""
+"""One call. Feed one event; carry out all of its commands, in order, before the next. Time is an argument."""
 
 from typing import assert_never
 
@@ -20,6 +17,8 @@ from gateway.bridge.speech import AgentSpeech
 from gateway.errors import BridgeError, ToolError
 from gateway.wire import agent_session, media_stream
 from gateway.wire.agent_session import InputAudioTranscript as CallerUnderstood
+from gateway.wire.agent_session import ResponseAudio
+from gateway.wire.media_stream import Media
 
 # Kept at hand for each frame of audio: looking a member up in its enum costs more than the comparison.
 _TALKING = (Phase.LIVE, Phase.DRAINING)
@@ -64,8 +63,11 @@ class Bridge:
 
     def handle(self, event: Event | None, now: float) -> list[Command]:
         """Take one event, or ``None`` when the deadline has come; return what to do, in order."""
-        if isinstance(event, media_stream.Media):  # fifty a second, and no deadline moves with them
+        if isinstance(event, Media):  # fifty a second each way, and no deadline moves with them
             return self._caller_audio(event, now)
+        due = self._deadline
+        if isinstance(event, ResponseAudio) and due and now < due and self._speech.gather(event, now):
+            return []
         if self._over:
             return self._account.count("after_the_end")
         commands = self._take(event, now)
@@ -315,7 +317,7 @@ class Bridge:
             return self._phase_over(now)
         if self._caller.silent(now):
             return self._end(FallBack(Ending.STREAM_SILENT), "no audio from Twilio", now)
-        return self._speech.playout.tick(now) + self._requests.tick(now, self._speech.playout.quiet_since)
+        return self._speech.tick(now) + self._requests.tick(now, self._speech.playout.quiet_since)
 
     def _phase_over(self, now: float) -> list[Command]:
         if self._phase is Phase.WAITING:
@@ -340,7 +342,7 @@ class Bridge:
             self._phase_bound,
             self._caller.check_at,
             self._requests.deadline(self._speech.playout.quiet_since),
-            self._speech.playout.deadline,
+            self._speech.deadline,
             self._departure.due_at(agent_there=self._agent is _JOINED),
         ]
         return min([at for at in times if at is not None], default=None)

@@ -64,7 +64,7 @@ class Playout:
         self._late_s = 0.0  # how much later than reckoned the last mark says Twilio plays
         self._round_trip_s: float | None = None
         self._unproved = False  # something was sent since the last clear and no mark proves it played
-        self._fed_at = 0.0
+        self.fed_at = 0.0  # when audio last came, gathered or not
         self._held = True  # there is no stream yet
         self.idle_since = 0.0
         self.marks_missing = 0
@@ -90,6 +90,11 @@ class Playout:
         """The shortest time a mark took beyond the audio before it; zero until one is back."""
         return self._round_trip_s or 0.0
 
+    @property
+    def plays_until(self) -> float:
+        """When Twilio has played all that it was sent; in the past if it was sent nothing since."""
+        return self._plays_until
+
     def remaining_s(self, now: float) -> float:
         """How long it takes until all of it has been heard, if nothing goes wrong."""
         return max(0.0, self._plays_until - now) + self._waiting_size / RATE
@@ -99,7 +104,7 @@ class Playout:
         """When something must be done though nothing happens."""
         due = self._overdue_at()
         if self._lingering:
-            flush = self._fed_at + self._idle_flush_s
+            flush = self.fed_at + self._idle_flush_s
             due = flush if due is None else min(due, flush)
         return due
 
@@ -112,7 +117,6 @@ class Playout:
         """Take audio of a turn; return what to send now, and the bytes dropped at the bound."""
         kept = audio[: max(0, self._waiting_bound - self._waiting_size)]
         if kept:
-            self._fed_at = now
             last = self._waiting[-1] if self._waiting else None
             if last is not None and last.turn is turn:
                 last.audio += kept
@@ -153,7 +157,7 @@ class Playout:
         while (due := self._overdue_at()) is not None and now >= due:
             self.marks_missing += 1
             self._heard(self._sent.popleft(), now, proved=False)
-        if self._lingering and now >= self._fed_at + self._idle_flush_s:
+        if self._lingering and now >= self.fed_at + self._idle_flush_s:
             for waiting in self._waiting:
                 waiting.closed = True
             return self._pump(now) + self._place_mark(now)

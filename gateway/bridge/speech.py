@@ -1,7 +1,7 @@
 """The agent's speech: brought to the line's rate, played ahead of real time, cut when the caller speaks."""
 
 from gateway.audio.mulaw import BYTES_PER_MS
-from gateway.audio.transcode import AgentToCaller
+from gateway.audio.transcode import PCM_BYTES_PER_MS, AgentToCaller
 from gateway.bridge.commands import Clear, Command, Play, Tell
 from gateway.bridge.limits import Limits
 from gateway.bridge.playout import Playout
@@ -16,6 +16,9 @@ class AgentSpeech:
 
     def __init__(self, limits: Limits) -> None:
         self._filter = AgentToCaller()
+        self._gathered = bytearray()  # PCM of the turn being spoken, from now until ``_gather_until``
+        self._gather_size = limits.gather_ms * PCM_BYTES_PER_MS
+        self._enough_s = limits.enough_s
         self._turns = Turns()
         self._playing: Turn | None = None  # whose audio the filter holds the end of
         self.playout = Playout(limits)
@@ -29,10 +32,42 @@ class AgentSpeech:
         """Whether a turn has begun of which more is to come."""
         return self._turns.speaking
 
+    @property
+    def deadline(self) -> float | None:
+        """When something must be done though nothing happens."""
+        due = self.playout.deadline
+        if self._gathered:
+            flush = self._gather_until
+            due = flush if due is None else min(due, flush)
+        return due
+
+    @property
+    def _gather_until(self) -> float:
+        """When Twilio needs more; until then, small chunks wait for one another: fewer are cheaper."""
+        return self.playout.plays_until - self._enough_s
+
+    def tick(self, now: float) -> list[Command]:
+        """Do what is due."""
+        turn = self._playing
+        if turn is None or not self._gathered or now < self._gather_until:
+            return self.playout.tick(now)
+        return self._timed(self._feed(turn, self._converted(), now), now) + self.playout.tick(now)
+
     def open(self, now: float) -> list[Command]:
         """The stream is there: play what was said before."""
         self._opened_at = now
         return self._timed(self.playout.open(now), now)
+
+    def gather(self, event: ResponseAudio, now: float) -> bool:
+        """Take one more chunk of what is being gathered; nothing is done if there is more to do than that."""
+        gathered, turn = self._gathered, self._playing
+        if not gathered or turn is None or turn.id != event.turn_id or event.is_final:
+            return False
+        if len(gathered) + len(event.audio) >= self._gather_size or now >= self._gather_until:
+            return False
+        gathered += event.audio
+        self.playout.fed_at = now
+        return True
 
     def say(self, event: ResponseAudio, now: float) -> list[Command]:
         """Play a chunk of a turn, unless that turn was cut."""
@@ -44,9 +79,12 @@ class AgentSpeech:
             return []
         commands = [] if turn is self._playing else self.end(now)
         self._playing, turn.spoken = turn, False
-        commands += self._feed(turn, self._filter.feed(event.audio), now)
+        self._gathered += event.audio
+        self.playout.fed_at = now
         if event.is_final:
             commands += self.end(now)
+        elif len(self._gathered) >= self._gather_size or now >= self._gather_until:
+            commands += self._feed(turn, self._converted(), now)
         return self._timed(commands, now)
 
     def write(self, event: ResponseText) -> Statement | None:
@@ -58,18 +96,19 @@ class AgentSpeech:
         turn, self._playing = self._playing, None
         if turn is None:
             return []
-        commands = self._feed(turn, self._filter.flush(), now)
+        commands = self._feed(turn, self._converted() + self._filter.flush(), now)
         turn.spoken = True
         return commands + self.playout.close(turn, now)
 
     def interrupt(self, now: float) -> list[Command]:
         """The caller barged in: nothing more of the turns so far is to be heard."""
+        unsent = self._drop_gathered()
         self._filter.reset()
         self._playing = None
         commands, lost = self.playout.cut(now)
         self._turns.cut()
         cleared = any(isinstance(command, Clear) for command in commands)
-        return [*commands, Tell(BargedIn(lost / BYTES_PER_MS, cleared))]
+        return [*commands, Tell(BargedIn((lost + unsent) / BYTES_PER_MS, cleared))]
 
     def mark(self, name: MarkName, now: float) -> list[Command]:
         """A mark came back."""
@@ -86,6 +125,7 @@ class AgentSpeech:
             now: The time.
             told: Whether Twilio told us, and so ended its playback half a round trip ago.
         """
+        self._drop_gathered()
         self.playout.settle(now - (self.playout.round_trip_s if told else 0.0))
         return self._turns.over(everything=True)
 
@@ -114,6 +154,20 @@ class AgentSpeech:
             return commands
         self.first_audio_ms = (now - self._opened_at) * 1000.0
         return [*commands, Tell(FirstAudio(self.first_audio_ms))]
+
+    def _converted(self) -> bytes:
+        """What was gathered, as mu-law."""
+        audio = self._filter.feed(bytes(self._gathered)) if self._gathered else b""
+        self._gathered.clear()
+        return audio
+
+    def _drop_gathered(self) -> int:
+        """Say nothing of what was gathered, which was spoken all the same; return its size as mu-law."""
+        if self._playing is None:
+            return 0
+        size = len(self._converted())
+        self._playing.received += size
+        return size
 
     def _feed(self, turn: Turn, audio: bytes, now: float) -> list[Command]:
         commands, dropped = self.playout.feed(turn, audio, now)

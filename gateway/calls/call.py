@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 
 from gateway import logs
 from gateway.bridge import commands, events
+from gateway.bridge.commands import SendAudio
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import CallReport, Ending
@@ -104,8 +105,6 @@ class Call:
 
     def feed(self, event: events.Event | None) -> None:
         """Take an event and carry out what follows from it."""
-        if self._final.done():
-            return
         if self._feeding:  # carrying out a command brought up another event
             self._pending.append(event)
             return
@@ -120,9 +119,14 @@ class Call:
             self._feeding = False
 
     def _take(self, event: events.Event | None) -> None:
-        at = time.monotonic()
-        for command in self._bridge.handle(event, self._loop.time()):
-            self._carry_out(command, at)
+        if self._final.done():
+            return
+        now = time.monotonic()  # the loop's clock, not rounded to the loop's last turn
+        for command in self._bridge.handle(event, now):
+            if isinstance(command, SendAudio):  # fifty a second
+                self._agent.send_audio(command.audio)
+            else:
+                self._carry_out(command, now)
         due = self._bridge.deadline
         if due != self._due and (due is None or self._due is None or due < self._due):
             self._set_timer(due)
@@ -137,15 +141,13 @@ class Call:
         """Feed the time if the bridge asked for it; most deadlines have moved on before they come."""
         self._timer = self._due = None
         due = self._bridge.deadline
-        if due is not None and due > self._loop.time():
+        if due is not None and due > time.monotonic():
             self._set_timer(due)
         else:
             self.feed(None)
 
-    def _carry_out(self, command: commands.Command, at: float) -> None:
+    def _carry_out(self, command: commands.Seldom, at: float) -> None:
         match command:
-            case commands.SendAudio(audio=audio):
-                self._agent.send_audio(audio)
             case commands.Play() | commands.PlaceMark() | commands.Clear():
                 self._to_caller(command, at)
             case commands.AnswerTool(call_id=call_id, output=output):

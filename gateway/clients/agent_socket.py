@@ -87,6 +87,8 @@ class AgentSocket:
         self._loop = asyncio.get_running_loop()
         self._state = State.OPENING
         self._wire: WSTransport | None = None
+        self._pipe: asyncio.WriteTransport
+        self._ears: Ears
         self._early: list[bytes] | None = []
         self._timer: asyncio.TimerHandle | None = None
         self._pinged_at: float | None = None
@@ -128,8 +130,9 @@ class AgentSocket:
 
     async def _open(self, url: str) -> None:
         told = Told(self._connected, self._deliver, self._control, self._disconnected)
+        self._ears = Ears(told, self._limits.max_message_bytes)
         await ws_connect(
-            lambda: Ears(told, self._limits.max_message_bytes),
+            lambda: self._ears,
             url,
             ssl_context=tls_context() if url.startswith("wss:") else None,
             websocket_handshake_timeout=self._limits.open_timeout_s,
@@ -150,15 +153,22 @@ class AgentSocket:
             droppable: refuse it when the peer is more than ``max_backlog_bytes`` behind. What is not
                 droppable is sent up to ``hard_backlog_bytes``, where the connection is given up.
         """
-        if self._wire is None or self._state is not State.OPEN or not usable(self._wire):
+        wire = self._wire
+        if self._state is not State.OPEN or wire is None or wire.is_disconnected or self._pipe.is_closing():
             return False
-        backlog = self.backlog_bytes
+        backlog = self._pipe.get_write_buffer_size()
+        if backlog and not self._bears(backlog, droppable=droppable):
+            return False
+        wire.send(TEXT, message)
+        return True
+
+    def _bears(self, backlog: int, *, droppable: bool) -> bool:
+        """Whether a peer so many bytes behind is sent more; one that is too far behind is given up."""
         if droppable and backlog > self._limits.max_backlog_bytes:
             return False
         if backlog > self._limits.hard_backlog_bytes:
             self._lose(LostSocket(None, "Vatel reads too slowly", clean=False))
             return False
-        self._wire.send(TEXT, message)
         return True
 
     async def close(self, code: int = NORMAL) -> None:
@@ -179,7 +189,7 @@ class AgentSocket:
     @property
     def backlog_bytes(self) -> int:
         """How much waits in this process because the peer reads too slowly."""
-        return 0 if self._wire is None else self._wire.underlying_transport.get_write_buffer_size()
+        return 0 if self._wire is None else self._pipe.get_write_buffer_size()
 
     @property
     def closed(self) -> bool:
@@ -192,9 +202,9 @@ class AgentSocket:
         if self._state is not State.OPENING:
             wire.disconnect(graceful=False)
             return
-        self._wire = wire
+        self._wire, self._pipe = wire, wire.underlying_transport
         self._turn(State.OPEN)
-        pipe: socket.socket | None = wire.underlying_transport.get_extra_info("socket")
+        pipe: socket.socket | None = self._pipe.get_extra_info("socket")
         if pipe is not None:
             pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.kernel_buffer_bytes)
         self._watch(self._limits.ping_interval_s, self._ping)
@@ -209,14 +219,14 @@ class AgentSocket:
             cast("WSTransport", self._wire).send_pong(payload)
 
     def _deliver(self, _kind: WSMsgType, message: bytes) -> None:
-        if self._state is not State.OPEN:
-            return
         if self._early is not None:
             self._early.append(message)
         else:
             self._take(message)
 
     def _take(self, message: bytes) -> None:
+        if self._state is not State.OPEN:
+            return
         try:
             self._on_message(message)
         except Exception as exc:  # noqa: BLE001 - a bug in a call ends that call, and its caller logs it
@@ -225,8 +235,8 @@ class AgentSocket:
     def _release(self) -> None:
         early, self._early = self._early or [], None
         for message in early:
-            if self._state is State.OPEN:
-                self._take(message)
+            self._take(message)
+        self._ears.hear = self._take
 
     def _peer_closed(self, payload: bytes) -> None:
         code, reason = read_close(payload)

@@ -1,5 +1,6 @@
 """What both sides of a WebSocket on picows need: messages put together, and no log of handshakes."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
@@ -51,15 +52,21 @@ class Ears(WSListener):
     """What picows calls for one connection: puts the frames of a message together, within the limit.
 
     A ``WSProtocolError`` raised here, or by whom is told, makes picows send its code and hang up.
+
+    ``hear`` may be set to take whole text messages, not yet checked to be UTF-8, without a step between.
     """
 
     def __init__(self, told: Told, max_message_bytes: int) -> None:
         self._told = told
-        self._message = told.message
+        self.hear: Callable[[bytes], None] = functools.partial(told.message, TEXT)
         self._max_message_bytes = max_message_bytes
         self._kind = TEXT
         self._parts: list[bytes] | None = None
         self._parts_bytes = 0
+
+    def deafen(self) -> None:
+        """Hear no more text: the owner is done."""
+        self.hear = _ignore
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Take the accepted upgrade."""
@@ -82,12 +89,12 @@ class Ears(WSListener):
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "reserved bits without an extension")
-        if kind in CONTROL:
+        if kind == TEXT and frame.fin and self._parts is None:  # nearly always
+            self.hear(frame.get_payload_as_bytes())
+        elif kind in CONTROL:
             self._told.control(kind, frame.get_payload_as_bytes())
         elif (kind == CONTINUATION) is (self._parts is None):
             raise WSProtocolError(WSCloseCode.PROTOCOL_ERROR, "fragments out of order")
-        elif frame.fin and self._parts is None:
-            self._message(kind, frame.get_payload_as_bytes())
         else:
             self._collect(kind, frame)
 
@@ -101,7 +108,17 @@ class Ears(WSListener):
         self._parts.append(frame.get_payload_as_bytes())
         if frame.fin:
             message, self._parts = b"".join(self._parts), None
-            self._message(self._kind, message)
+            self._tell(self._kind, message)
+
+    def _tell(self, kind: WSMsgType, message: bytes) -> None:
+        if kind == TEXT:
+            self.hear(message)
+        else:
+            self._told.message(kind, message)
+
+
+def _ignore(_message: bytes) -> None:
+    """Take what nobody wants."""
 
 
 def read_close(payload: bytes) -> tuple[int, str]:

@@ -14,6 +14,9 @@ from gateway.clients.frames import MUTE
 READ_BUFFER_BYTES: Final = 4096
 
 
+_updated: Final = WSProtocol.buffer_updated  # looked up once: it is called for every message
+
+
 class Phase(Enum):
     """Where a connection is."""
 
@@ -34,10 +37,9 @@ class Wire(WSProtocol):  # type: ignore[misc]  # untyped, see the import
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
-        super().buffer_updated(nbytes)
-        violated = self.violated
-        if self.transport.is_close_frame_sent and violated is not None:
-            self.violated = None
+        _updated(self, nbytes)
+        if self.transport.is_close_frame_sent and self.violated is not None:
+            violated, self.violated = self.violated, None
             violated()
 
 

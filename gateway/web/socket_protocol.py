@@ -7,7 +7,6 @@ that accepts, picows takes the connection, and this class is left to carry whole
 import asyncio
 import logging
 import socket
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -51,7 +50,7 @@ KERNEL_BUFFER_BYTES: Final = 64 * 1024
 class SocketProtocol(asyncio.Protocol):
     """One connection, from the upgrade request on.
 
-    Messages to the application carry the key ``arrived``: the monotonic clock (seconds) when they were read.
+    The application may ``listen`` instead of receiving, and ``write`` instead of sending: neither waits.
     """
 
     def __init__(
@@ -73,7 +72,9 @@ class SocketProtocol(asyncio.Protocol):
         self._refusal: tuple[int, list[tuple[bytes, bytes]]] = (INTERNAL_STATUS, [])
         self._body = b""
         self._inbox: deque[Message] = deque([{"type": "websocket.connect"}])
-        self._take: Callable[[Message], None] | None = None
+        self._ears: Ears
+        self._heard: Callable[[bytes], None] | None = None
+        self._ended: Callable[[int], None] | None = None
         self._held_bytes = 0
         self._paused = False
         self._end: Message | None = None
@@ -191,16 +192,17 @@ class SocketProtocol(asyncio.Protocol):
             case _:
                 raise RuntimeError(f"ASGI message {kind!r} is out of order")
 
-    def listen(self, take: Callable[[Message], None]) -> None:
-        """Give every message to ``take`` as it comes, the end too, instead of holding it for ``receive``."""
-        self._take = take
-        while self._inbox:
-            take(self._inbox.popleft())
+    def listen(self, hear: Callable[[bytes], None], ended: Callable[[int], None]) -> None:
+        """Give every message to ``hear`` as it comes, and the close code to ``ended``."""
+        for message in self._inbox:
+            hear(message["bytes"] if "bytes" in message else message["text"].encode())
+        self._inbox.clear()
         self._held_bytes = 0
+        self._heard, self._ended, self._ears.hear = hear, ended, hear
         if self._paused:
             self._pause(False)
         if self._end is not None:
-            take(self._end)
+            ended(self._end["code"])
 
     def write(self, text: str) -> bool:
         """Send text at once; do nothing, and say so, if ``send`` would have to wait or to raise."""
@@ -234,8 +236,9 @@ class SocketProtocol(asyncio.Protocol):
         # With the kernel's default of megabytes, a peer that reads nothing shows after minutes.
         pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER_BYTES)
         told = Told(self._connected, self._message, self._control, self._disconnected, self._flow)
-        ears = Ears(told, self._config.ws_max_size)
-        answer = WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(extra), ears)
+        self._ears = Ears(told, self._config.ws_max_size)
+        response = WSUpgradeResponse.create_101_response(extra)
+        answer = WSUpgradeResponseWithListener(response, self._ears)
         self._wire = make_wire(self._config, answer)
         # uvloop chooses how to read when reading starts.
         self._transport.pause_reading()
@@ -255,7 +258,10 @@ class SocketProtocol(asyncio.Protocol):
     def _message(self, kind: WSMsgType, payload: bytes) -> None:
         if self._phase is not Phase.OPEN or cast("Wire", self._wire).transport.is_close_frame_sent:
             return
-        message: Message = {"type": "websocket.receive", "arrived": time.monotonic()}
+        if self._heard is not None:
+            self._heard(payload)
+            return
+        message: Message = {"type": "websocket.receive"}
         if kind == TEXT:
             try:
                 message["text"] = payload.decode()
@@ -263,10 +269,7 @@ class SocketProtocol(asyncio.Protocol):
                 raise WSProtocolError(WSCloseCode.INVALID_TEXT, "text is not UTF-8") from None
         else:
             message["bytes"] = payload
-        if self._take is not None:
-            self._take(message)
-        else:
-            self._hold(message, len(payload))
+        self._hold(message, len(payload))
 
     def _hold(self, message: Message, size: int) -> None:
         if len(self._inbox) >= FLOOD:
@@ -330,8 +333,9 @@ class SocketProtocol(asyncio.Protocol):
     def _tell_end(self, code: int, reason: str) -> None:
         if self._end is None:
             self._end = {"type": "websocket.disconnect", "code": code, "reason": reason}
-            if self._take is not None:
-                self._take(self._end)
+            if self._ended is not None:
+                self._ears.deafen()
+                self._ended(code)
             self._wake()
 
     def _pause(self, paused: bool) -> None:

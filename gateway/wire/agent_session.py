@@ -29,7 +29,7 @@ class SessionStarted(msgspec.Struct, frozen=True):
     id: SessionId
 
 
-class ResponseAudio(msgspec.Struct, frozen=True):
+class ResponseAudio(msgspec.Struct, frozen=True, gc=False):
     """Agent speech: PCM16 little-endian, mono, 24 kHz; any number of bytes, none on some last chunks."""
 
     turn_id: TurnId
@@ -101,13 +101,13 @@ Message = (
 )
 
 
-class _AudioData(msgspec.Struct):
+class _AudioData(msgspec.Struct, gc=False):
     audio: bytes | None = None
     turn_id: _Id = None
     is_final: bool | None = None
 
 
-class _AudioFrame(msgspec.Struct, tag_field="type", tag="response_audio"):
+class _AudioFrame(msgspec.Struct, tag_field="type", tag="response_audio", gc=False):
     data: _AudioData
 
 

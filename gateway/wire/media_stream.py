@@ -38,7 +38,7 @@ class Start(msgspec.Struct, frozen=True):
     sample_rate: int = 8000
 
 
-class Media(msgspec.Struct, frozen=True):
+class Media(msgspec.Struct, frozen=True, gc=False):
     """Caller audio: mu-law, 8 kHz, usually 160 bytes."""
 
     payload: bytes
@@ -77,13 +77,13 @@ class Unknown(msgspec.Struct, frozen=True):
 Message = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
 
 
-class _MediaBody(msgspec.Struct):
+class _MediaBody(msgspec.Struct, gc=False):
     payload: bytes
     timestamp: _Number = 0
     track: str = "inbound"
 
 
-class _MediaFrame(msgspec.Struct, tag_field="event", tag="media", rename="camel"):
+class _MediaFrame(msgspec.Struct, tag_field="event", tag="media", rename="camel", gc=False):
     media: _MediaBody
     sequence_number: _Number = 0
 

@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 UP = '{"type":"input_audio","data":{"audio":"' + base64.b64encode(bytes(960)).decode() + '"}}'
 UP_BYTES = UP.encode()
 DOWN = (
-    '{"event":"media","streamSid":"MZ0","media":{"payload":"' + base64.b64encode(bytes(800)).decode() + '"}}'
+    '{"event":"media","streamSid":"MZ0","media":{"payload":"' + base64.b64encode(bytes(160)).decode() + '"}}'
 )
 
 Relay = Callable[[WebSocket, str], Awaitable[None]]

@@ -55,7 +55,7 @@ async def test_sound_may_come_in_any_pieces() -> None:
     check = checking(3)
     sound = b"".join(bytes([number]) + FRAME for number in range(3))
     for begin, end in ((0, 100), (100, 1500), (1500, len(sound))):
-        check.take(sound[begin:end])
+        check.take(sound[begin:end], 0.0)
     assert found(check) == (len(sound), 0, 0)
     assert len(check.delays) == 3
 
@@ -63,9 +63,9 @@ async def test_sound_may_come_in_any_pieces() -> None:
 async def test_a_corrupted_sample_is_found() -> None:
     check = checking(3)
     size = len(FRAME) + 1
-    check.take(b"\0" + FRAME)
-    check.take(b"\1" + FRAME[:500] + b"\xff" + FRAME[501:])
-    check.take(b"\2" + FRAME)
+    check.take(b"\0" + FRAME, 0.0)
+    check.take(b"\1" + FRAME[:500] + b"\xff" + FRAME[501:], 0.0)
+    check.take(b"\2" + FRAME, 0.0)
     assert found(check) == (2 * size, size, size)
 
 
@@ -73,20 +73,28 @@ async def test_a_lost_a_repeated_and_a_late_piece_are_found() -> None:
     size = len(FRAME) + 1
     lost, repeated, swapped = checking(3), checking(2), checking(3)
     for number in (0, 2):
-        lost.take(bytes([number]) + FRAME)
+        lost.take(bytes([number]) + FRAME, 0.0)
     for number in (0, 0, 1):
-        repeated.take(bytes([number]) + FRAME)
+        repeated.take(bytes([number]) + FRAME, 0.0)
     for number in (1, 0, 2):
-        swapped.take(bytes([number]) + FRAME)
+        swapped.take(bytes([number]) + FRAME, 0.0)
     assert found(lost) == (2 * size, size, 0)
     assert found(repeated) == (2 * size, 0, size)
     assert found(swapped) == (2 * size, size, size)
 
 
+async def test_sound_is_late_when_it_is_heard_late_not_when_it_comes_late() -> None:
+    check = Exact(bytes_per_s=8000)
+    check.expect(Piece(b"a" * 160, due=1.02, opens=True))
+    check.expect(Piece(b"b" * 160, due=1.04))
+    check.take(b"a" * 160 + b"b" * 160, until=1.05)
+    assert check.delays == pytest.approx([0.01, 0.01])
+
+
 async def test_what_is_only_counted_may_be_anything() -> None:
     check = Counted()
     check.expect(Piece(bytes(960), 0.0))
-    check.take(b"x" * 950)
+    check.take(b"x" * 950, 0.0)
     assert (check.checked, check.pending, len(check.delays)) == (960, 0, 1)
 
 

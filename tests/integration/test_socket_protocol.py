@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import time
 from typing import Any
 
 import pytest
@@ -34,14 +33,27 @@ async def test_text_bytes_and_fragments_go_both_ways() -> None:
         assert await ws.recv() == b"abc"
 
 
-async def test_a_message_tells_when_it_arrived() -> None:
-    app = App()
+async def test_an_application_may_listen_instead_of_receiving() -> None:
+    heard: list[bytes] = []
+    ended = asyncio.get_running_loop().create_future()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        direct = scope["extensions"][DIRECT]
+        direct.listen(heard.append, ended.set_result)
+        assert direct.write("welcome")
+        await ended
+        assert not direct.write("too late")
+
     async with serving(app) as (_, port), client(port) as ws:
-        before = time.monotonic()
-        await ws.send("now")
-        await ws.recv()
-        assert before <= app.got[1]["arrived"] <= time.monotonic()
-        assert app.got[1].keys() == {"type", "text", "arrived"}
+        assert await ws.recv() == "welcome"
+        await ws.send("text")
+        await ws.send(b"binary")
+        await ws.send(["in ", "parts"])
+        await ws.close(4001)
+        assert await ended == 4001
+    assert heard == [b"text", b"binary", b"in parts"]
 
 
 async def test_the_scope_says_what_was_asked() -> None:

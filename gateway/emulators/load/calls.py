@@ -1,6 +1,7 @@
 """The calls of a load: opened one after the other, kept talking, ended. One process plays all of them."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -9,7 +10,7 @@ import httpx
 from picows import WSError, ws_connect
 
 from gateway.emulators.load.check import Check, Exact
-from gateway.emulators.load.legs import AgentLeg, CallerLeg, Door, Pattern
+from gateway.emulators.load.legs import BYTES_PER_S, AgentLeg, CallerLeg, Door, Pattern
 from gateway.emulators.load.sound import CHUNK_MS, FRAME_MS, agent_sound, caller_sound
 from gateway.errors import GatewayError
 
@@ -50,7 +51,7 @@ class Wheel:
 class Load:
     """So many calls at once. Agents come in by ``agent_factory``."""
 
-    def __init__(self, pattern: Pattern, check: Callable[[], Check] = Exact) -> None:
+    def __init__(self, pattern: Pattern, check: Callable[[float], Check] = Exact) -> None:
         self._pattern = pattern
         self._check = check
         self._joined: asyncio.Queue[AgentLeg] = asyncio.Queue()
@@ -69,7 +70,7 @@ class Load:
             CallFailed: one could not be opened.
         """
         for number in range(len(self.callers), until):
-            up, down = self._check(), self._check()
+            up, down = self._check(math.inf), self._check(BYTES_PER_S)
             theirs = agent_sound(number)
             try:
                 async with asyncio.timeout(_OPEN_TIMEOUT_S):

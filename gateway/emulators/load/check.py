@@ -1,6 +1,10 @@
-"""Checks what comes out of one way of a call against what must come out: what, in which order, how late."""
+"""Checks what comes out of one way of a call against what must come out: what, in which order, how late.
 
-import time
+Late is what is heard later than it would be if the way took no time. Sound that arrives while there is other
+sound to play is not late.
+"""
+
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -13,10 +17,11 @@ _SLACK_SHARE: Final = 0.1
 
 @dataclass(slots=True)
 class Piece:
-    """Sound that must come out, when what it is made from was sent, and whether a turn begins with it."""
+    """Sound that must come out, and whether a turn begins with it."""
 
     sound: bytes
-    sent_at: float
+    due: float
+    """When the last of it would have been heard if the way took no time."""
     opens: bool = False
 
 
@@ -24,7 +29,7 @@ class Check(Protocol):
     """Is told what is sent, and what came out."""
 
     delays: list[float]
-    """Of each piece that came out since ``forget``, in seconds."""
+    """How late each piece that came out since ``forget`` was heard, in seconds."""
     missed: int
     misplaced: int
     checked: int
@@ -40,14 +45,18 @@ class Check(Protocol):
     def expect(self, piece: Piece) -> None:
         """Take what must come out, behind everything before it."""
 
-    def take(self, sound: bytes) -> None:
-        """Take what came out."""
+    def take(self, sound: bytes, until: float) -> None:
+        """Take what came out, and when the last of it is heard."""
 
 
 class Exact:
-    """Every byte must come out as it must be, once and in order. Counts are bytes, of the whole run."""
+    """Every byte must come out as it must be, once and in order. Counts are bytes, of the whole run.
 
-    def __init__(self) -> None:
+    ``bytes_per_s`` is the pace at which sound is heard; without one it is heard as it arrives.
+    """
+
+    def __init__(self, bytes_per_s: float = math.inf) -> None:
+        self._bytes_per_s = bytes_per_s
         self._pieces: deque[Piece] = deque()
         self._done = 0  # bytes of the first piece that have come out
         self.delays: list[float] = []
@@ -69,18 +78,17 @@ class Exact:
         """Take what must come out, behind everything before it."""
         self._pieces.append(piece)
 
-    def take(self, sound: bytes) -> None:
-        """Take what came out."""
-        now = time.perf_counter()
+    def take(self, sound: bytes, until: float) -> None:
+        """Take what came out, and when the last of it is heard."""
         pieces = self._pieces
         if not self._done and pieces and sound == pieces[0].sound:  # nearly always
             self.checked += len(sound)
-            self.delays.append(now - pieces.popleft().sent_at)
+            self.delays.append(until - pieces.popleft().due)
         elif self._matches(sound):
             self.checked += len(sound)
-            self._advance(len(sound), now)
+            self._advance(len(sound), until)
         else:
-            self._search(sound, now)
+            self._search(sound, until)
 
     def _matches(self, sound: bytes) -> bool:
         at, begin = 0, self._done
@@ -93,14 +101,14 @@ class Exact:
                 return True
         return False
 
-    def _advance(self, size: int, now: float) -> None:
+    def _advance(self, size: int, until: float) -> None:
         self._done += size
         while self._pieces and self._done >= len(self._pieces[0].sound):
             piece = self._pieces.popleft()
             self._done -= len(piece.sound)
-            self.delays.append(now - piece.sent_at)
+            self.delays.append(until - self._done / self._bytes_per_s - piece.due)
 
-    def _search(self, sound: bytes, now: float) -> None:
+    def _search(self, sound: bytes, until: float) -> None:
         """Find whether something is missing before this, or else this has no business here."""
         left = b"".join(piece.sound for piece in self._pieces)[self._done :]
         at = left.find(sound) if sound else 0
@@ -109,13 +117,14 @@ class Exact:
             return
         self.missed += at
         self.checked += len(sound)
-        self._advance(at + len(sound), now)
+        self._advance(at + len(sound), until)
 
 
 class Counted:
     """Whatever comes out is taken for what is expected, as long as there is as much of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_per_s: float = math.inf) -> None:
+        self._bytes_per_s = bytes_per_s
         self._pieces: deque[tuple[int, float, bool]] = deque()
         self._have = 0
         self.delays: list[float] = []
@@ -136,15 +145,14 @@ class Counted:
     def expect(self, piece: Piece) -> None:
         """Take what must come out; the end of a turn, which only a filter yields, is not counted."""
         size = len(piece.sound) - len(piece.sound) % _FRAME
-        self._pieces.append((size, piece.sent_at, piece.opens))
+        self._pieces.append((size, piece.due, piece.opens))
 
-    def take(self, sound: bytes) -> None:
-        """Take what came out."""
-        now = time.perf_counter()
+    def take(self, sound: bytes, until: float) -> None:
+        """Take what came out, and when the last of it is heard."""
         self._have += len(sound)
         pieces = self._pieces
         while pieces and self._have >= pieces[0][0] * (1 - _SLACK_SHARE):
-            size, sent_at, _ = pieces.popleft()
+            size, due, _ = pieces.popleft()
             self._have -= size
             self.checked += size
-            self.delays.append(now - sent_at)
+            self.delays.append(until - max(0.0, self._have) / self._bytes_per_s - due)

@@ -10,7 +10,7 @@ _AGENT_SAMPLE = 2  # bytes; a sample of the line is one
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Added delay of one way, in milliseconds: from a piece being sent to all of it having come out."""
+    """How much later the sound of one way is heard than if the way took no time, in milliseconds."""
 
     p50: float
     p95: float

@@ -14,21 +14,21 @@ from gateway.emulators.load.sound import CHUNKS, FRAME_MS, FRAMES, AgentSound, C
 
 _TEXT: Final = WSMsgType.TEXT
 _STARTED: Final = b'{"type":"session_started","data":{"id":"session-of-the-load"}}'
-_BYTES_PER_S: Final = 8000
+BYTES_PER_S: Final = 8000
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """How an agent speaks: in turns, whose first chunks come at once and the others at the pace of speech.
 
-    A speech synthesizer is some tenths of a second ahead, which is what covers the way to the caller.
+    A speech synthesizer is half a second ahead, which is what covers the way to the caller.
     """
 
-    chunks: int = 40
-    """Of 100 ms, in a turn."""
-    period: int = 50
+    chunks: int = 200
+    """Of 20 ms, in a turn."""
+    period: int = 250
     """From a turn's beginning to the next one's, in chunks."""
-    ahead: int = 3
+    ahead: int = 25
     """Chunks sent at a turn's beginning."""
 
 
@@ -59,6 +59,7 @@ class AgentLeg(WSListener):
         self._wire: WSTransport | None = None
         self._step = 0
         self._turn = 0
+        self._heard_until = 0.0  # by the caller, if the way took no time
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Take the accepted upgrade."""
@@ -75,7 +76,7 @@ class AgentLeg(WSListener):
         if frame.msg_type == _TEXT:
             sound = sound_in(frame.get_payload_as_bytes(), b'"audio":')
             if sound:
-                self._up.take(sound)
+                self._up.take(sound, time.perf_counter())
         elif frame.msg_type == WSMsgType.CLOSE:
             transport.disconnect()
 
@@ -85,7 +86,7 @@ class AgentLeg(WSListener):
         self._step = -(number * 7 % pattern.period) if pattern.period > pattern.chunks else 0
 
     def speak(self) -> None:
-        """Do what is due in this tenth of a second."""
+        """Do what is due in these 20 milliseconds."""
         pattern, step = self._pattern, self._step
         self._step = step + 1 if step + 1 < pattern.period else 0
         if step == 0:
@@ -106,7 +107,8 @@ class AgentLeg(WSListener):
         final = chunk == self._pattern.chunks - 1
         if final:
             heard += self._sound.tails[at]
-        self._down.expect(Piece(heard, time.perf_counter(), opens=chunk == 0))
+        self._heard_until = max(self._heard_until, time.perf_counter()) + len(heard) / BYTES_PER_S
+        self._down.expect(Piece(heard, self._heard_until, opens=chunk == 0))
         self._send(b"response_audio", b'"audio":"%b"' % self._sound.sent[at], final=final)
 
     def _send(self, kind: bytes, content: bytes, *, final: bool) -> None:
@@ -190,8 +192,8 @@ class CallerLeg(WSListener):
         if now > self._played_at:
             self.under_runs += not self.down.opening
             self._played_at = now
-        self._played_at += len(sound) / _BYTES_PER_S
-        self.down.take(sound)
+        self._played_at += len(sound) / BYTES_PER_S
+        self.down.take(sound, self._played_at)
 
     def _start(self) -> bytes:
         parameters = ",".join(f'"{name}":"{value}"' for name, value in self._door.parameters.items())

@@ -14,7 +14,7 @@ import numpy as np
 from gateway.audio.transcode import AgentToCaller, CallerToAgent
 
 FRAME_MS: Final = 20
-CHUNK_MS: Final = 100
+CHUNK_MS: Final = 20
 FRAMES: Final = 1000 // FRAME_MS
 CHUNKS: Final = 1000 // CHUNK_MS
 _LINE_FRAME: Final = 8 * FRAME_MS
