@@ -1,15 +1,18 @@
 """One way of asking over HTTP: pooled, with a deadline, a bounded answer, and our own errors."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpx
 
-from gateway.errors import VendorTimeout, VendorUnreachable, VendorUnusable
+from gateway.errors import VendorError, VendorGarbled, VendorTimeout, VendorUnreachable, VendorUnusable
 
 _CONNECT_DEADLINE_S: Final = 3.0
+_TROUBLE: Final = (TimeoutError, httpx.HTTPError, httpx.InvalidURL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,67 @@ def pool(connections: int = 100) -> httpx.AsyncClient:
     )
 
 
+class Stream:
+    """An HTTP answer that is read as it comes."""
+
+    def __init__(self, response: httpx.Response, vendor: str) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self._response = response
+        self._vendor = vendor
+
+    async def chunks(self, *, largest: int, stall_s: float, deadline_s: float) -> AsyncIterator[bytes]:
+        """The body, piece by piece.
+
+        Raises:
+            VendorTimeout: nothing came for ``stall_s`` seconds, or not all of it within ``deadline_s``.
+            VendorUnusable: it is larger than ``largest`` bytes, or breaks off.
+        """
+        parts = self._response.aiter_raw()
+        now = asyncio.get_running_loop().time
+        end, size = now() + deadline_s, 0
+        while True:
+            failure = None
+            try:
+                async with asyncio.timeout(min(stall_s, end - now())):
+                    part = await anext(parts, None)
+            except (TimeoutError, httpx.HTTPError) as error:
+                failure = _failure(error, self._vendor, stall_s if end > now() else deadline_s)
+            if failure:
+                raise failure
+            if part is None:
+                return
+            size += len(part)
+            if size > largest:
+                raise VendorGarbled(f"{self._vendor} answered with more than {largest} bytes")
+            yield part
+
+
+@asynccontextmanager
+async def stream(
+    client: httpx.AsyncClient, method: str, url: str, *, vendor: str, deadline_s: float, **request: Any
+) -> AsyncIterator[Stream]:
+    """Send one request; what is given has its status and headers, within ``deadline_s`` seconds.
+
+    Raises:
+        VendorUnreachable: no connection, so nothing was done.
+        VendorTimeout: not answered in time.
+        VendorUnusable: the answer is compressed, or no HTTP.
+    """
+    answering = client.stream(method, url, timeout=_patience(deadline_s), **request)
+    failure = None
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(deadline_s):
+                response = await stack.enter_async_context(answering)
+        except _TROUBLE as error:
+            failure = _failure(error, vendor, deadline_s)
+        if failure:
+            raise failure
+        _check_encoding(response, vendor)
+        yield Stream(response, vendor)
+
+
 async def ask(
     client: httpx.AsyncClient,
     method: str,
@@ -59,21 +123,37 @@ async def ask(
         VendorTimeout: not answered within ``deadline_s`` seconds.
         VendorUnusable: the answer is larger than ``largest_body`` bytes, compressed, or no HTTP.
     """
-    patience = httpx.Timeout(deadline_s, connect=_CONNECT_DEADLINE_S, pool=_CONNECT_DEADLINE_S)
-    stream = client.stream(method, url, timeout=patience, **request)
+    answering = client.stream(method, url, timeout=_patience(deadline_s), **request)
     try:
-        async with asyncio.timeout(deadline_s), stream as response:
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise VendorUnusable(f"{vendor} answered in an encoding nobody asked for")
+        async with asyncio.timeout(deadline_s), answering as response:
+            _check_encoding(response, vendor)
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > largest_body:
-                    raise VendorUnusable(f"{vendor} answered with more than {largest_body} bytes")
+                    raise VendorGarbled(f"{vendor} answered with more than {largest_body} bytes")
             return Answer(response.status_code, bytes(body), response.headers)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise VendorUnreachable(f"{vendor} can't be reached: {type(error).__name__}") from None
-    except (TimeoutError, httpx.TimeoutException):
-        raise VendorTimeout(f"{vendor} did not answer within {deadline_s:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise VendorUnusable(f"{vendor} gave no usable answer: {type(error).__name__}") from None
+    except _TROUBLE as error:
+        failure = _failure(error, vendor, deadline_s)
+    # Raised out here, where httpx's error is over: that one holds the request with its headers and body.
+    raise failure
+
+
+def _patience(deadline_s: float) -> httpx.Timeout:
+    return httpx.Timeout(deadline_s, connect=_CONNECT_DEADLINE_S, pool=_CONNECT_DEADLINE_S)
+
+
+def _check_encoding(response: httpx.Response, vendor: str) -> None:
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise VendorGarbled(f"{vendor} answered in an encoding nobody asked for")
+
+
+def _failure(error: Exception, vendor: str, deadline_s: float) -> VendorError:
+    """What httpx raised, in our terms."""
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return VendorUnreachable(f"{vendor} can't be reached: {type(error).__name__}")
+        case TimeoutError() | httpx.TimeoutException():
+            return VendorTimeout(f"{vendor} did not answer within {deadline_s:g} s")
+        case _:
+            return VendorUnusable(f"{vendor} gave no usable answer: {type(error).__name__}")

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.emulators.vatel.behaviour import Behaviour
-from gateway.emulators.vatel.records import DialRequest, SessionRecord, TokenRequest
+from gateway.emulators.vatel.records import DialOutcome, DialRequest, PhoneCall, SessionRecord, TokenRequest
 
 TOKEN_LIFE_S = 60.0
 TOKENS_LIMIT = 10_000
 REMEMBERED = 10_000
+MOST_RESOURCES = 1_000
+"""How many agents, numbers, trunks and assignments there may be, of each."""
 
 DEFAULT_API_KEY = "vatel-emulator-key"
 DEFAULT_AGENT_ID = "8f0e7d52-5b0a-4a3c-9f43-0d1f6c1f2a10"
@@ -21,7 +23,11 @@ DEFAULT_AGENT_ID = "8f0e7d52-5b0a-4a3c-9f43-0d1f6c1f2a10"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """An agent of the organization; ``phone_number_id`` names the imported number it dials from."""
+    """An agent of the organization; ``phone_number_id`` names the imported number it dials from.
+
+    ``settings`` are those of its fields in the API that the emulator has no use for; the times are in seconds
+    since 1970, and by default those of the organization.
+    """
 
     id: str
     name: str = "Demo agent"
@@ -29,6 +35,9 @@ class Agent:
     phone_number_id: str = ""
     prompt: str = "You are the demonstration agent."
     first_message: str = "Hello, this is the Vatel demo agent. How can I help you?"
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    created_at: float | None = None
+    updated_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,14 @@ class Account:
         dials: Outbound calls that were accepted.
         numbers: Imported numbers, as the API shows them, by id.
         bad_tokens: How many token requests were answered badly, as the behaviour says.
+        bad_answers: How many other requests were.
+        outcome: What becomes of the outbound call of this number, counted from 0.
+        dialled: How many calls were dialled.
+        phone_calls: The outbound calls, oldest first.
+        published: When versions were published, by id; an agent's first one always was.
+        trunks: SIP trunks, as the API shows them, by id.
+        assignments: The places of agents on trunks, as the API shows them, by id.
+        webrtc_url: The media server's address that tokens for WebRTC name; empty: there is none.
 
     """
 
@@ -66,12 +83,20 @@ class Account:
     sessions: Sequence[SessionRecord]
     behaviour: Callable[[], Behaviour]
     notify: Callable[[str, dict[str, Any]], None]
+    outcome: Callable[[int], DialOutcome]
+    webrtc_url: str = ""
     organization_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     created_at: float = field(default_factory=time.time)
     token_requests: deque[TokenRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     dials: deque[DialRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
     bad_tokens: int = 0
+    bad_answers: int = 0
+    dialled: int = 0
+    phone_calls: deque[PhoneCall] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    published: dict[str, float] = field(default_factory=dict)
+    trunks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    assignments: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict, repr=False)
 
     def issue(self, request: TokenRequest, now: float) -> Token:

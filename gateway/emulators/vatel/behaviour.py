@@ -24,6 +24,12 @@ class Behaviour:
         token_retry_after_s: ``Retry-After`` of an answer that is not 200, in seconds.
         token_body: Answered instead of the JSON, with the status: HTML, nothing, an object without token.
         token_times: How many token requests are treated so; the others are answered well.
+        api_delay_s: Other requests than those for tokens are answered this late, in seconds.
+        api_status: HTTP status of their answers; 200 is what belongs there.
+        api_retry_after_s: ``Retry-After`` of an answer that is not 200, in seconds.
+        api_body: Answered instead of the JSON, with the status.
+        api_times: How many requests are treated so; the others are answered well.
+        api_only: Treats so only requests that begin with these words: ``POST /v1/agents``.
         connect_delay_s: The WebSocket handshake is answered this late, in seconds.
         refuse_connection: HTTP status with which the handshake is refused; 0 accepts.
         refuse_times: How many handshakes are refused; the others are accepted.
@@ -54,6 +60,12 @@ class Behaviour:
     token_retry_after_s: int | None = None
     token_body: str | None = None
     token_times: int | None = None
+    api_delay_s: float = 0.0
+    api_status: int = 200
+    api_retry_after_s: int | None = None
+    api_body: str | None = None
+    api_times: int | None = None
+    api_only: str = ""
     connect_delay_s: float = 0.0
     refuse_connection: int = 0
     refuse_times: int | None = None
@@ -77,8 +89,9 @@ class Behaviour:
     def __post_init__(self) -> None:
         if not 1 <= self.chunk_ms <= LONGEST_CHUNK_MS:
             raise ScriptError(f"behaviour: chunk_ms is 1 to {LONGEST_CHUNK_MS}, not {self.chunk_ms}")
-        if not 200 <= self.token_status < 600:
-            raise ScriptError(f"behaviour: token_status is 200 to 599, not {self.token_status}")
+        for name, status in (("token_status", self.token_status), ("api_status", self.api_status)):
+            if not 200 <= status < 600:
+                raise ScriptError(f"behaviour: {name} is 200 to 599, not {status}")
         if self.refuse_connection and not 400 <= self.refuse_connection < 600:
             raise ScriptError(f"behaviour: refuse_connection is 400 to 599, not {self.refuse_connection}")
         if self.close_code != 1000 and not 1001 <= self.close_code < 5000:
@@ -92,6 +105,13 @@ class Behaviour:
         """Whether the answer to a token request is a bad one, after so many bad ones."""
         bad = self.token_status != 200 or self.token_body is not None
         return bad and (self.token_times is None or earlier < self.token_times)
+
+    def api_misbehaves(self, request: str, earlier: int) -> bool:
+        """Whether the answer to a request, ``METHOD /path``, is a bad one, after so many bad ones."""
+        bad = self.api_status != 200 or self.api_body is not None
+        return (
+            bad and request.startswith(self.api_only) and (self.api_times is None or earlier < self.api_times)
+        )
 
     def connection_refused(self, earlier: int) -> bool:
         """Whether a handshake is refused, after so many refused ones."""

@@ -16,10 +16,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gateway.emulators.server import LoopbackServer
-from gateway.emulators.vatel import calls as vatel_calls
-from gateway.emulators.vatel import catalogue as vatel_catalogue
-from gateway.emulators.vatel import numbers as vatel_numbers
-from gateway.emulators.vatel import tokens as vatel_tokens
+from gateway.emulators.vatel import rest
 from gateway.emulators.vatel.account import (
     DEFAULT_AGENT_ID,
     DEFAULT_API_KEY,
@@ -30,9 +27,16 @@ from gateway.emulators.vatel.account import (
 )
 from gateway.emulators.vatel.agent import ScriptedAgent
 from gateway.emulators.vatel.behaviour import Behaviour, nth
-from gateway.emulators.vatel.http import checked_uuid, on_http_exception, refusal
 from gateway.emulators.vatel.pulse import Pulse
-from gateway.emulators.vatel.records import HEARD_LIMIT_BYTES, DialRequest, SessionRecord, TokenRequest
+from gateway.emulators.vatel.records import (
+    HEARD_LIMIT_BYTES,
+    DialOutcome,
+    DialRequest,
+    PhoneCall,
+    SessionRecord,
+    TokenRequest,
+)
+from gateway.emulators.vatel.rest.http import checked_uuid, on_http_exception, refusal
 from gateway.emulators.vatel.script import Manual, Script, load
 from gateway.emulators.vatel.session import Session
 from gateway.emulators.voice import SAMPLE_RATE
@@ -54,6 +58,9 @@ class VatelEmulator:
         agents: The organization's agents, or their ids.
         foreign_agents: Ids of another organization's agents.
         twilio_accounts: Twilio account tokens by SID from which numbers can be imported; empty: any.
+        outcome: What becomes of outbound calls: of all, or one each (the last serves the rest). It may be
+            changed later, for calls to come.
+        webrtc_url: The media server that tokens for WebRTC name; empty: there is no WebRTC.
         heard_s: How much of the caller's audio each session keeps, in seconds; at most 600.
         port: TCP port; 0 takes a free one.
 
@@ -73,11 +80,14 @@ class VatelEmulator:
         agents: Collection[Agent | str] = (DEFAULT_AGENT_ID,),
         foreign_agents: Collection[str] = (),
         twilio_accounts: Mapping[str, str] | None = None,
+        outcome: DialOutcome | Sequence[DialOutcome] = DialOutcome(),  # noqa: B008  # frozen
+        webrtc_url: str = "",
         heard_s: float = 600.0,
         port: int = 0,
     ) -> None:
         self.script = load() if script is None else script
         self.behaviour = behaviour
+        self.outcome = outcome
         self.sessions: list[SessionRecord] = []
         self.live: list[Session] = []
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
@@ -95,6 +105,8 @@ class VatelEmulator:
             sessions=self.sessions,
             behaviour=self._behaviour,
             notify=self._happened,
+            outcome=self._outcome,
+            webrtc_url=webrtc_url,
         )
         self.server = LoopbackServer(self._app(), port=port, ws_max_size=MESSAGE_LIMIT_BYTES)
 
@@ -117,6 +129,11 @@ class VatelEmulator:
     def dials(self) -> list[DialRequest]:
         """The outbound calls that were accepted, newest last."""
         return list(self.account.dials)
+
+    @property
+    def phone_calls(self) -> list[PhoneCall]:
+        """The same calls as they go on, newest last."""
+        return list(self.account.phone_calls)
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.server)
@@ -149,18 +166,19 @@ class VatelEmulator:
         return self._joined.popleft()
 
     def _app(self) -> Starlette:
-        rest = [
-            route
-            for part in (vatel_tokens, vatel_catalogue, vatel_calls, vatel_numbers)
-            for route in part.routes(self.account)
-        ]
         socket = WebSocketRoute("/v1/connection", self._connect)
-        return Starlette(routes=[socket, *rest], exception_handlers={HTTPException: on_http_exception})
+        return Starlette(
+            routes=[socket, *rest.routes(self.account)], exception_handlers={HTTPException: on_http_exception}
+        )
 
     def _behaviour(self) -> Behaviour:
         """How the next session, and the token for it, are treated."""
         plan = self.behaviour
         return nth(plan if isinstance(plan, Sequence) else (plan,), self._opened)
+
+    def _outcome(self, number: int) -> DialOutcome:
+        plan = self.outcome
+        return nth(plan if isinstance(plan, Sequence) else (plan,), number)
 
     def _happened(self, kind: str, detail: dict[str, Any]) -> None:
         # Audio has no kind: it wakes those who wait, and is not worth telling.

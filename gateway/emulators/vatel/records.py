@@ -1,6 +1,8 @@
 """What the emulated service remembers of requests and sessions, for tests and demonstrations to look at."""
 
+import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +37,76 @@ class DialRequest:
     first_message: str = ""
     prompt: str = ""
     variables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialOutcome:
+    """What becomes of an outbound call. Time passes by itself: the call's record shows what there is by now.
+
+    Attributes:
+        ring_s: How long it rings, in seconds.
+        answered: Whether somebody answers then; if not, the call is over.
+        talk_s: How long they talk, in seconds; ``None``: until ``PhoneCall.end``.
+        termination_reason: Why it ended, in the word of the API.
+        transcript: Who said what: ``user`` or ``assistant``, and the words.
+        summary: What it was about.
+        variables: What was found out, by name.
+        tags: Its tags.
+        cost: What it cost.
+        recording: PCM16 at 24 kHz; ``None`` if it was not recorded.
+    """
+
+    ring_s: float = 0.0
+    answered: bool = True
+    talk_s: float | None = 0.0
+    termination_reason: str = "ended_by_user"
+    transcript: tuple[tuple[str, str], ...] = ()
+    summary: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    cost: float = 0.0
+    recording: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class PhoneCall:
+    """An outbound call that was accepted; ``created_at`` is in seconds since 1970.
+
+    ``outcome`` may be replaced as long as the call lasts.
+    """
+
+    id: str
+    request: DialRequest
+    version_id: str
+    outcome: DialOutcome
+    created_at: float = field(default_factory=time.time)
+
+    @property
+    def agent_id(self) -> str:
+        """Whose call it is."""
+        return self.request.agent_id
+
+    @property
+    def answered_at(self) -> float | None:
+        """When it is answered, if it ever is."""
+        return self.created_at + self.outcome.ring_s if self.outcome.answered else None
+
+    @property
+    def ended_at(self) -> float | None:
+        """When it is over, if that is known."""
+        answered_at, talk_s = self.answered_at, self.outcome.talk_s
+        if answered_at is None:
+            return self.created_at + self.outcome.ring_s
+        return None if talk_s is None else answered_at + talk_s
+
+    def end(self, termination_reason: str = "ended_by_user") -> None:
+        """Have it end now."""
+        ring_s, talk_s = self.outcome.ring_s, time.time() - self.created_at - self.outcome.ring_s
+        if talk_s < 0:
+            ring_s, talk_s = ring_s + talk_s, 0.0
+        self.outcome = dataclasses.replace(
+            self.outcome, ring_s=ring_s, talk_s=talk_s, termination_reason=termination_reason
+        )
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """``POST /v1/session-token`` of the emulated service."""
 
 import asyncio
+import secrets
 import time
 import uuid
 from typing import Literal
@@ -12,8 +13,8 @@ from starlette.routing import Route
 
 from gateway.emulators.vatel.account import Account
 from gateway.emulators.vatel.behaviour import Behaviour
-from gateway.emulators.vatel.http import body, keyed, refusal
 from gateway.emulators.vatel.records import TokenRequest
+from gateway.emulators.vatel.rest.http import TOKENS, bad_answer, body, keyed, refusal
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +39,7 @@ def routes(account: Account) -> list[Route]:
         account.notify("token", {"agent_id": asked.agent_id, "status": answer.status_code})
         return answer
 
-    return [keyed(account, "/session-token", create, "POST")]
+    return [keyed(account, TOKENS, create, "POST")]
 
 
 def _asked(asked: _Body) -> TokenRequest:
@@ -57,22 +58,16 @@ def _asked(asked: _Body) -> TokenRequest:
 def _answer(account: Account, behaviour: Behaviour, asked: TokenRequest) -> Response:
     if behaviour.token_misbehaves(account.bad_tokens):
         account.bad_tokens += 1
-        return _bad_answer(behaviour)
+        return bad_answer(behaviour.token_status, behaviour.token_body, behaviour.token_retry_after_s)
     if asked.agent_id in account.foreign_agents:
         return refusal(403, "agent belongs to another organization")
     if asked.agent_id not in account.agents:
         return refusal(404, "agent not found")
-    if asked.transport == "webrtc":
+    if asked.transport == "webrtc" and not account.webrtc_url:
         return refusal(503, "WebRTC is not configured")
-    return JSONResponse({"token": account.issue(asked, time.monotonic()).value})
-
-
-def _bad_answer(behaviour: Behaviour) -> Response:
-    headers = {}
-    if behaviour.token_retry_after_s is not None:
-        headers["Retry-After"] = str(behaviour.token_retry_after_s)
-    if behaviour.token_body is not None:
-        html = behaviour.token_body.lstrip().startswith("<")
-        kind = "text/html" if html else "application/json"
-        return Response(behaviour.token_body, behaviour.token_status, headers, kind)
-    return refusal(behaviour.token_status, f"emulated {behaviour.token_status}", headers)
+    answer = {"token": account.issue(asked, time.monotonic()).value}
+    if asked.transport == "webrtc":
+        room = f"room-{uuid.uuid4()}"
+        answer |= {"room": room, "identity": f"guest-{uuid.uuid4()}", "url": account.webrtc_url}
+        answer |= {"webrtc_token": secrets.token_urlsafe(24)}
+    return JSONResponse(answer)

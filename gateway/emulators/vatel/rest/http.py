@@ -1,9 +1,10 @@
 """What the emulated REST endpoints have in common: the key, the errors, the bodies."""
 
+import asyncio
 import datetime
 import hmac
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 import msgspec
@@ -12,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.emulators.vatel.account import Account
+from gateway.emulators.vatel.account import MOST_RESOURCES, Account
 
 BODY_LIMIT_BYTES = 1024 * 1024
+TOKENS = "/session-token"
 
 Body = TypeVar("Body")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -32,15 +34,43 @@ async def on_http_exception(request: Request, exc: Exception) -> Response:
 
 
 def keyed(account: Account, path: str, endpoint: Endpoint, method: str = "GET") -> Route:
-    """A route under ``/v1`` that asks for the organization's key first."""
+    """A route under ``/v1`` that asks for the organization's key first, and fails as the behaviour says."""
 
     async def guarded(request: Request) -> Response:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), account.api_key.encode()):
             return refusal(401, "Unauthorized")
+        if path != TOKENS:  # whose endpoint misbehaves in its own way
+            behaviour = account.behaviour()
+            asked = f"{request.method} {request.url.path}"
+            if asked.startswith(behaviour.api_only):
+                await asyncio.sleep(behaviour.api_delay_s)
+            if behaviour.api_misbehaves(asked, account.bad_answers):
+                account.bad_answers += 1
+                return bad_answer(behaviour.api_status, behaviour.api_body, behaviour.api_retry_after_s)
         return await endpoint(request)
 
     return Route(f"/v1{path}", guarded, methods=[method])
+
+
+def bad_answer(status: int, text: str | None, retry_after_s: int | None) -> Response:
+    """An answer as a behaviour wants it: an error in the API's form, or this very text."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    if text is None:
+        return refusal(status, f"emulated {status}", headers)
+    kind = "text/html" if text.lstrip().startswith("<") else "application/json"
+    return Response(text, status, headers, kind)
+
+
+def room_for(resources: Collection[object]) -> None:
+    """Make sure that one more may be kept.
+
+    Raises:
+        HTTPException: There are too many already (400).
+
+    """
+    if len(resources) >= MOST_RESOURCES:
+        raise HTTPException(400, f"there are {MOST_RESOURCES} already")
 
 
 async def body(request: Request, kind: type[Body]) -> Body:

@@ -1,10 +1,11 @@
-"""Calls of the emulated service: its sessions, as ``/v1/calls`` shows them."""
+"""Calls of the emulated service: its sessions and outbound calls, as ``/v1/calls`` shows them."""
 
 import datetime
 import io
 import math
+import time
 import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -15,9 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.emulators.vatel.account import Account
-from gateway.emulators.vatel.catalogue import default_version
-from gateway.emulators.vatel.http import checked_uuid, keyed, refusal, rfc3339
-from gateway.emulators.vatel.records import SessionRecord
+from gateway.emulators.vatel.records import PhoneCall, SessionRecord
+from gateway.emulators.vatel.rest.http import checked_uuid, keyed, refusal, rfc3339
+from gateway.emulators.vatel.rest.phoned import phoned
+from gateway.emulators.vatel.rest.versions import active_version
 from gateway.emulators.voice import SAMPLE_RATE
 
 CHOICES = {
@@ -26,6 +28,9 @@ CHOICES = {
     "outbound": ("true", "false"),
     "outcome": ("transferred", "ended_by_agent", "ended_by_user"),
 }
+
+
+Known = SessionRecord | PhoneCall
 
 
 def routes(account: Account) -> list[Route]:
@@ -40,9 +45,11 @@ def routes(account: Account) -> list[Route]:
 
     async def recording(request: Request) -> Response:
         record = _find(account, request)
-        if record is None or not record.ended:
+        sound = _sound(record)
+        if record is None or sound is None:
             return refusal(404, "call not found, or not recorded yet")
-        return Response(_wav(bytes(record.heard)), media_type="audio/wav")
+        headers = {"Content-Disposition": f'attachment; filename="{record.id}.wav"'}
+        return Response(_wav(sound), headers=headers, media_type="audio/wav")
 
     return [
         keyed(account, "/calls", calls),
@@ -51,8 +58,12 @@ def routes(account: Account) -> list[Route]:
     ]
 
 
-def shown(account: Account, record: SessionRecord) -> dict[str, Any]:
+def shown(account: Account, record: Known) -> dict[str, Any]:
     """A call as the API shows it."""
+    return phoned(account, record) if isinstance(record, PhoneCall) else _session(account, record)
+
+
+def _session(account: Account, record: SessionRecord) -> dict[str, Any]:
     created = rfc3339(record.created_at)
     ended: dict[str, Any] = {}
     if record.ended_at is not None:
@@ -60,10 +71,11 @@ def shown(account: Account, record: SessionRecord) -> dict[str, Any]:
             "ended_at": rfc3339(record.ended_at),
             "duration_seconds": round(record.ended_at - record.created_at),
         }
+    entries = list(_entries(record))
     return {
         "id": record.id,
         "agent_id": record.agent_id,
-        "graph_version_id": record.token_request.version_id or default_version(record.agent_id),
+        "graph_version_id": record.token_request.version_id or active_version(account, record.agent_id),
         "organization_id": account.organization_id,
         "party_number": "",
         "status": "ended" if record.ended else "in_progress",
@@ -75,9 +87,9 @@ def shown(account: Account, record: SessionRecord) -> dict[str, Any]:
         "connected_at": created,
         "started_at": created,
         **ended,
-        "summary": "",
-        "transcript": {"entries": list(_entries(record))},
-        "cost": 0,
+        "summary": f"{len(entries)} things were said and done." if ended else "",
+        "transcript": {"entries": entries},
+        "cost": round(0.01 + (record.ended_at - record.created_at) * 0.001, 4) if record.ended_at else 0,
         "tags": [],
     }
 
@@ -121,7 +133,7 @@ def _page(account: Account, query: QueryParams) -> dict[str, Any]:
         if query.get(name) and query[name] not in choices:
             raise HTTPException(400, f"invalid {name}")
     page, size = _number(query, "page", 1, 1_000_000), _number(query, "page_size", 20, 100)
-    found = [shown(account, record) for record in _filtered(account.sessions, query)]
+    found = [shown(account, record) for record in _filtered(account, query)]
     asked = {name: query[name] for name in CHOICES if query.get(name)}
     found = [call for call in found if all(_fits(call, name, wanted) for name, wanted in asked.items())]
     pages = -(-len(found) // size)
@@ -130,14 +142,22 @@ def _page(account: Account, query: QueryParams) -> dict[str, Any]:
     return {"calls": found[(page - 1) * size : page * size], "pagination": pagination}
 
 
-def _filtered(records: Iterable[SessionRecord], query: QueryParams) -> Iterator[SessionRecord]:
+def _filtered(account: Account, query: QueryParams) -> Iterator[Known]:
     """Newest first, what agents, dates, tags and numbers leave."""
     agents = {checked_uuid(word, "agent_ids") for word in query.get("agent_ids", "").split(",") if word}
     after, before = _instant(query, "date_from", -math.inf), _instant(query, "date_to", math.inf)
-    if query.get("tag") or query.get("search"):
-        return  # emulated calls have neither tags nor numbers
-    for record in reversed(list(records)):
-        if after <= record.created_at <= before and (not agents or record.agent_id in agents):
+    number, tag = query.get("search", ""), query.get("tag", "")
+    if len(number) > 256 or len(tag) > 128:
+        raise HTTPException(400, "search or tag is too long")
+    known: list[Known] = [*account.sessions, *account.phone_calls]
+    for record in sorted(known, key=lambda record: record.created_at, reverse=True):
+        phone = record if isinstance(record, PhoneCall) else None
+        if not after <= record.created_at <= before or (agents and record.agent_id not in agents):
+            continue
+        # Sessions have neither numbers nor tags.
+        if number and (phone is None or number not in phone.request.destination):
+            continue
+        if not tag or (phone is not None and tag in phone.outcome.tags):
             yield record
 
 
@@ -164,9 +184,20 @@ def _instant(query: QueryParams, name: str, default: float) -> float:
     return instant.replace(tzinfo=instant.tzinfo or datetime.UTC).timestamp()
 
 
-def _find(account: Account, request: Request) -> SessionRecord | None:
+def _find(account: Account, request: Request) -> Known | None:
     wanted = checked_uuid(request.path_params["id"], "call id")
-    return next((record for record in account.sessions if record.id == wanted), None)
+    known: list[Known] = [*account.sessions, *account.phone_calls]
+    return next((record for record in known if record.id == wanted), None)
+
+
+def _sound(record: Known | None) -> bytes | None:
+    """The recording of a call that is over."""
+    match record:
+        case SessionRecord(ended=True):
+            return bytes(record.heard)
+        case PhoneCall(ended_at=float(ended_at)) if ended_at <= time.time():
+            return record.outcome.recording
+    return None
 
 
 def _wav(pcm: bytes) -> bytes:

@@ -1,0 +1,93 @@
+"""Vatel as the gateway knows it: its areas, and in short form what every call needs."""
+
+import httpx
+from msgspec import UNSET
+
+from gateway.clients.vatel.agent import VersionId
+from gateway.clients.vatel.agents import Agents
+from gateway.clients.vatel.calls import Calls
+from gateway.clients.vatel.catalogue import Catalogue
+from gateway.clients.vatel.numbers import Numbers
+from gateway.clients.vatel.rest import Rest, Retries
+from gateway.clients.vatel.sessions import ChatId, SessionRequest, Sessions
+from gateway.clients.vatel.trunks import Assignments, Trunks
+from gateway.ids import AgentId
+
+
+class Vatel:
+    """Asks Vatel. Every call has a deadline and raises a ``VendorError``.
+
+    Args:
+        http: The pool to ask over.
+        base_url: Where Vatel is.
+        api_key: The organization's.
+        retries: How requests that change nothing are repeated.
+
+    Attributes:
+        catalogue: The organization, models and voices.
+        agents: Agents, their versions, and having one dial.
+        calls: Records of calls, and recordings.
+        numbers: Imported Twilio numbers.
+        trunks: SIP trunks.
+        assignments: The places of agents on trunks.
+        sessions: What opens a session.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, base_url: str, api_key: str, *, retries: Retries | None = None
+    ) -> None:
+        rest = Rest(http, base_url, api_key, retries or Retries())
+        self.catalogue = Catalogue(rest)
+        self.agents = Agents(rest)
+        self.calls = Calls(rest)
+        self.numbers = Numbers(rest)
+        self.trunks = Trunks(rest)
+        self.assignments = Assignments(rest)
+        self.sessions = Sessions(rest)
+
+    async def session_token(
+        self,
+        agent_id: AgentId,
+        *,
+        version_id: VersionId | None = None,
+        first_message: str | None = None,
+        prompt: str | None = None,
+        chat: bool | None = None,
+        chat_id: ChatId | None = None,
+        deadline_s: float = 2.0,
+    ) -> str:
+        """A token that opens one WebSocket session with the agent, soon.
+
+        Args:
+            agent_id: Whose session.
+            version_id: A published version; else the active one.
+            first_message: Said first, instead of the agent's own opening.
+            prompt: Instead of the agent's own instructions.
+            chat: Whether the token is good for the chat API too.
+            chat_id: A chat to go on with.
+            deadline_s: In seconds.
+
+        Raises:
+            VendorError: it could not be had.
+        """
+        request = SessionRequest(
+            agent_id=agent_id,
+            version_id=UNSET if version_id is None else version_id,
+            first_message=UNSET if first_message is None else first_message,
+            prompt=UNSET if prompt is None else prompt,
+            chat=UNSET if chat is None else chat,
+            chat_id=UNSET if chat_id is None else chat_id,
+        )
+        return (await self.sessions.create(request, deadline_s=deadline_s)).token.get_secret_value()
+
+    def session_url(self, token: str, agent_id: AgentId, version_id: VersionId | None = None) -> str:
+        """The address of the session's WebSocket. It holds the token: never log it."""
+        return self.sessions.url(token, agent_id, version_id)
+
+    async def organization(self, *, deadline_s: float = 5.0) -> str:
+        """The name of the organization the API key belongs to."""
+        return (await self.catalogue.organization(deadline_s=deadline_s)).name
+
+    async def agent(self, agent_id: AgentId, *, deadline_s: float = 5.0) -> str:
+        """The name of an agent."""
+        return (await self.agents.get(agent_id, deadline_s=deadline_s)).name
