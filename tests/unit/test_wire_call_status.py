@@ -1,22 +1,34 @@
 """The forms Twilio posts, as values."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import WireError
 from gateway.ids import AccountSid, CallSid
 from gateway.wire.call_status import (
+    AnsweredBy,
     CallProgress,
+    CallReport,
     CallStatus,
     DialResult,
+    Origin,
     StreamProgress,
+    Verdict,
     call_progress,
+    call_report,
     dial_result,
+    origin,
     stream_progress,
+    verdict,
 )
 
 CALL = CallSid("CA" + "0123456789abcdef" * 2)
 ACCOUNT = AccountSid("AC" + "0123456789abcdef" * 2)
-READERS = [call_progress, stream_progress, dial_result]
+READERS = [call_progress, call_report, verdict, stream_progress, dial_result]
 NO_CALLS = ["", "CA", "CA" + "0" * 31, "CA" + "0" * 33, "ca" + "0" * 32, "CA" + "A" * 32, f"{CALL}\n"]
 
 
@@ -91,3 +103,110 @@ def test_a_form_that_names_no_call_is_refused(read: type, call_sid: str) -> None
         read({"CallSid": call_sid})
     with pytest.raises(WireError, match="names no call"):
         read({})
+
+
+def test_a_status_callback_is_read_whole() -> None:
+    form = {
+        "CallSid": CALL,
+        "AccountSid": ACCOUNT,
+        "CallStatus": "completed",
+        "From": "+14155550100",
+        "To": "+14155550199",
+        "Direction": "outbound-api",
+        "CallbackSource": "call-progress-events",
+        "SequenceNumber": "3",
+        "Timestamp": "Tue, 31 Aug 2010 20:36:28 +0000",
+        "CallDuration": "15",
+        "Duration": "1",
+        "SipResponseCode": "200",
+        "AnsweredBy": "machine_end_beep",
+        "Price": "-0.014",
+        "PriceUnit": "USD",
+        "ParentCallSid": "CA" + "1" * 32,
+    }
+    assert call_report(form) == CallReport(
+        CallProgress(CALL, ACCOUNT, CallStatus.COMPLETED, "+14155550100", "+14155550199", "outbound-api"),
+        sequence=3,
+        at=datetime(2010, 8, 31, 20, 36, 28, tzinfo=UTC),
+        duration_s=15,
+        sip_response=200,
+        answered_by=AnsweredBy.MACHINE_END_BEEP,
+        price=Decimal("-0.014"),
+        price_unit="USD",
+        parent_sid=CallSid("CA" + "1" * 32),
+    )
+
+
+def test_a_status_callback_need_say_no_more_than_which_call() -> None:
+    bare = CallReport(CallProgress(CALL, AccountSid(""), CallStatus.UNKNOWN, "", "", ""))
+    assert call_report({"CallSid": CALL}) == bare
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Tue, 31 Aug 2010 20:36:28 +0200", datetime(2010, 8, 31, 18, 36, 28, tzinfo=UTC)),
+        ("Tue, 31 Aug 2010 20:36:28", datetime(2010, 8, 31, 20, 36, 28, tzinfo=UTC)),
+        ("", None),
+        ("yesterday", None),
+        ("Tue, 31 Aug 2010 25:99:99 +0000", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+    ],
+)
+def test_a_moment_is_told_in_utc_or_not_at_all(written: str, read: datetime | None) -> None:
+    assert call_report({"CallSid": CALL, "Timestamp": written}).at == read
+
+
+FIELDS = [
+    "SequenceNumber",
+    "Timestamp",
+    "CallDuration",
+    "SipResponseCode",
+    "AnsweredBy",
+    "Price",
+    "PriceUnit",
+]
+
+
+@given(st.dictionaries(st.sampled_from([*FIELDS, "CallStatus", "ParentCallSid"]), st.text(max_size=300)))
+def test_a_status_callback_that_names_its_call_is_always_read(fields: dict[str, str]) -> None:
+    report = call_report({"CallSid": CALL, **fields})
+    assert report.progress.call_sid == CALL
+    assert report.sequence is None or 0 <= report.sequence < 10**7
+
+
+def test_the_caller_of_a_call_is_told_as_far_as_known() -> None:
+    form = {
+        "CallerName": "ANNA EXAMPLE",
+        "FromCountry": "US",
+        "StirVerstat": "TN-Validation-Passed-A",
+        "ForwardedFrom": "+14155550122",
+    }
+    expected = Origin("ANNA EXAMPLE", "US", "TN-Validation-Passed-A", "+14155550122")
+    assert origin(form) == expected
+    assert expected.verified
+    assert origin({"FromCountry": "Utopia", "CallerName": "x" * 999}) == Origin(name="x" * 200)
+
+
+@pytest.mark.parametrize("verification", ["", "No-TN-Validation", "TN-Validation-Passed-B", "Passed-A"])
+def test_only_full_attestation_counts(verification: str) -> None:
+    assert not Origin(verification=verification).verified
+
+
+@pytest.mark.parametrize(
+    ("said", "who", "machine"),
+    [
+        ("human", AnsweredBy.HUMAN, False),
+        ("machine_start", AnsweredBy.MACHINE_START, True),
+        ("machine_end_silence", AnsweredBy.MACHINE_END_SILENCE, True),
+        ("machine_end_by_magic", AnsweredBy.MACHINE, True),
+        ("fax", AnsweredBy.FAX, False),
+        ("unknown", AnsweredBy.UNKNOWN, False),
+        ("", AnsweredBy.UNKNOWN, False),
+        ("parrot", AnsweredBy.UNKNOWN, False),
+    ],
+)
+def test_a_verdict_is_read(said: str, who: AnsweredBy, machine: bool) -> None:
+    form = {"CallSid": CALL, "AnsweredBy": said, "MachineDetectionDuration": "3120"}
+    assert verdict(form) == Verdict(CALL, who, 3120)
+    assert who.machine is machine

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.errors import BridgeError
 from gateway.ids import E164
 from gateway.wire import twiml
 
@@ -105,3 +106,67 @@ def test_documents_given_by_rest_are_small_enough(worst: str) -> None:
     longest_address = ("https://a.example/" + worst * 500)[:500] + "/twilio/transfer"
     assert len(twiml.transfer(E164("+" + "9" * 15), longest_address)) <= LARGEST_BY_REST
     assert len(twiml.say_and_hang_up(worst * 10_000)) <= LARGEST_BY_REST
+
+
+def test_a_called_person_gets_a_stream_and_then_nothing() -> None:
+    brought = twiml.Ticket("ticket-1", {"attempt": "7"})
+    assert twiml.outbound(STREAM, brought, STATUS) == (
+        f'{DECLARATION}<Response><Connect><Stream statusCallback="{STATUS}" url="{STREAM}">'
+        '<Parameter name="ticket" value="ticket-1" /><Parameter name="attempt" value="7" /></Stream>'
+        "</Connect><Hangup /></Response>"
+    )
+
+
+def test_a_ticket_is_not_printed() -> None:
+    assert "ticket-1" not in repr(twiml.Ticket("ticket-1"))
+
+
+def test_a_parameter_has_a_longest() -> None:
+    assert "<Parameter" in twiml.outbound(STREAM, twiml.Ticket("t", {"n": "x" * 498}), STATUS)
+    with pytest.raises(BridgeError, match="parameter 'n'"):
+        twiml.outbound(STREAM, twiml.Ticket("t", {"n": "x" * 499}), STATUS)
+
+
+def test_a_person_is_dialled_with_all_that_was_asked() -> None:
+    whisper = "https://gateway.example.com/twilio/whisper?c=1&n=2"
+    shown = E164("+14155550101")
+    person = twiml.Person(NUMBER, ACTION, whisper, ring_s=20, time_limit_s=600, caller_id=shown)
+    assert twiml.dial(person) == (
+        f'{DECLARATION}<Response><Dial action="{ACTION}" answerOnBridge="true" callerId="+14155550101" '
+        'method="POST" timeLimit="600" timeout="20"><Number method="POST" '
+        'url="https://gateway.example.com/twilio/whisper?c=1&amp;n=2">+14155550100</Number></Dial></Response>'
+    )
+
+
+def test_a_whisper_waits_for_a_key_and_ends_without_one() -> None:
+    assert twiml.whisper("Anna calls.", ACTION) == (
+        f'{DECLARATION}<Response><Gather action="{ACTION}" actionOnEmptyResult="false" method="POST" '
+        'numDigits="1" timeout="10"><Say>Anna calls.</Say></Gather><Hangup /></Response>'
+    )
+
+
+@given(HOSTILE, HOSTILE.filter(lambda text: len(text) < 490))
+def test_nothing_put_into_any_place_breaks_a_document(text: str, short: str) -> None:
+    person = twiml.Person(E164(text), text, text or "x", caller_id=E164(text))
+    documents = [
+        twiml.outbound(text, twiml.Ticket(short, {"p": short}), text),
+        twiml.dial(person),
+        twiml.transfer(E164(text), text),
+        twiml.whisper(text, text),
+        twiml.say_and_hang_up(text),
+    ]
+    # A reader takes each apart again into the very same verbs: whatever it was given, none was added.
+    assert [[verb.tag for verb in ET.fromstring(document.encode()).iter()] for document in documents] == [
+        ["Response", "Connect", "Stream", "Parameter", "Parameter", "Hangup"],
+        ["Response", "Dial", "Number"],
+        ["Response", "Dial", "Number"],
+        ["Response", "Gather", "Say", "Hangup"],
+        ["Response", "Say", "Hangup"],
+    ]
+
+
+def test_control_characters_are_removed_from_every_place() -> None:
+    odd = "a\x00\x1b\ufffe\ud800b"
+    document = twiml.dial(twiml.Person(E164(odd), odd, odd, caller_id=E164(odd)))
+    dialling, number = list(ET.fromstring(document).iter())[1:]
+    assert (dialling.get("action"), dialling.get("callerId"), number.get("url"), number.text) == ("ab",) * 4

@@ -3,10 +3,10 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 import hmac
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,9 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.emulators.twilio import orders as twilio_orders
-from gateway.emulators.twilio.call import Call, Parties
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import Parties
 from gateway.emulators.twilio.errors import RestRefused, error_response
 from gateway.emulators.twilio.exchange import Exchange, ExchangeBusy
+from gateway.emulators.twilio.faults import RestFault as RestFault
+from gateway.emulators.twilio.recordings import RecordingsApi
 from gateway.emulators.twilio.records import MAX_RECORDS, CallStatus, Direction, RestRecord
 from gateway.emulators.twilio.resources import ROOT, account_json, call_json, number_json, page_json
 from gateway.emulators.twilio.services import PhoneNumber, Services
@@ -27,7 +30,7 @@ MAX_FORM_BYTES = 128 * 1024
 MAX_FIELDS = 500
 
 Form = Mapping[str, tuple[str, ...]]
-Endpoint = Callable[[Mapping[str, str], Form], JSONResponse]
+Endpoint = Callable[[Mapping[str, str], Form], Response]
 
 # Form parameter of a number, and the setting it changes.
 _NUMBER_TEXTS = {
@@ -41,36 +44,6 @@ _NUMBER_TEXTS = {
     "VoiceApplicationSid": "voice_application_sid",
     "TrunkSid": "trunk_sid",
 }
-
-
-@dataclass(slots=True)
-class RestFault:
-    """What the API does instead of working, for so many requests.
-
-    Attributes:
-        status: HTTP status of the answer; None to answer as usual, after the delay.
-        code: Twilio's error code in the answer.
-        delay_s: How long the answer takes, in real seconds.
-        times: How many requests are treated so; None for all until further notice.
-        perform: Whether the request is carried out although the answer says otherwise.
-        method: Only requests of this method; empty for all.
-
-    """
-
-    status: int | None = None
-    code: int = 20500
-    delay_s: float = 0.0
-    times: int | None = None
-    perform: bool = False
-    method: str = ""
-
-    def take(self, method: str) -> bool:
-        """Whether this request is to be treated so; counts it."""
-        if (self.method and self.method != method) or self.times == 0:
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
 
 
 class Api:
@@ -101,12 +74,27 @@ class Api:
                 get=self._fetch_number,
                 post=self._update_number,
             ),
+            *self._recordings(account),
             Route("/2010-04-01/{rest:path}", self._unknown, methods=["GET", "POST", "PUT", "DELETE"]),
         ]
 
-    def _route(self, path: str, *, get: Endpoint, post: Endpoint | None = None) -> Route:
+    def _recordings(self, account: str) -> list[Route]:
+        api = RecordingsApi(self._services.account.sid, self._services.shelf)
+        one = f"{account}/Recordings/{{sid}}"
+        return [
+            self._route(f"{account}/Recordings.json", get=api.list),
+            self._route(f"{account}/Calls/{{call}}/Recordings.json", get=api.list),
+            self._route(f"{one}.json", get=api.fetch, delete=api.delete),
+            self._route(f"{one}.wav", get=api.wav),
+        ]
+
+    def _route(
+        self, path: str, *, get: Endpoint, post: Endpoint | None = None, delete: Endpoint | None = None
+    ) -> Route:
+        by_method = {"GET": get, "HEAD": get, "POST": post, "DELETE": delete}
+
         async def endpoint(request: Request) -> Response:
-            return await self._serve(request, get if request.method in ("GET", "HEAD") else post)
+            return await self._serve(request, by_method.get(request.method))
 
         return Route(path, endpoint, methods=["GET", "POST", "PUT", "DELETE"])
 
@@ -131,10 +119,13 @@ class Api:
 
     async def _answer(self, request: Request, endpoint: Endpoint | None, params: Form) -> Response:
         fault = self.fault
-        if fault is None or not fault.take(request.method):
+        if fault is None or not fault.take(request.method, request.url.path):
             return self._perform(request, endpoint, params)
         performed = self._perform(request, endpoint, params) if fault.perform else None
-        await asyncio.sleep(fault.delay_s)
+        if performed is None and fault.status is None:
+            await asyncio.sleep(fault.delay_s)
+        else:
+            await _while_listened_to(request, fault.delay_s)
         if fault.status is not None:
             raise RestRefused(fault.code, "by command", status=fault.status)
         return performed or self._perform(request, endpoint, params)
@@ -162,12 +153,12 @@ class Api:
         ):
             raise RestRefused(20003)
 
-    def _account(self, _path: Mapping[str, str], _form: Form) -> JSONResponse:
+    def _account(self, _path: Mapping[str, str], _form: Form) -> Response:
         return JSONResponse(account_json(self._services.account))
 
     # Calls.
 
-    def _create_call(self, _path: Mapping[str, str], form: Form) -> JSONResponse:
+    def _create_call(self, _path: Mapping[str, str], form: Form) -> Response:
         new = twilio_orders.new_call(form, self._services)
         owned = self._services.numbers.get(new.from_)
         parties = Parties(
@@ -179,10 +170,10 @@ class Api:
             raise RestRefused(10004) from exc
         return JSONResponse(self._call(call), status_code=201)
 
-    def _fetch_call(self, path: Mapping[str, str], _form: Form) -> JSONResponse:
+    def _fetch_call(self, path: Mapping[str, str], _form: Form) -> Response:
         return JSONResponse(self._call(self._named(path)))
 
-    def _update_call(self, path: Mapping[str, str], form: Form) -> JSONResponse:
+    def _update_call(self, path: Mapping[str, str], form: Form) -> Response:
         call = self._named(path)
         if call.parties.direction is Direction.OUTBOUND_DIAL:
             raise RestRefused(20001, "the emulator does not change the second leg of a <Dial>")
@@ -192,13 +183,13 @@ class Api:
             call.interrupt(order)
         return JSONResponse(self._call(call))
 
-    def _list_calls(self, path: Mapping[str, str], query: Form) -> JSONResponse:
+    def _list_calls(self, path: Mapping[str, str], query: Form) -> Response:
         wanted = {name: values[0] for name, values in query.items()}
         calls = [self._call(call) for call in reversed(self._services.calls.values()) if _fits(call, wanted)]
         return JSONResponse(page_json(f"{ROOT}/{path['account']}/Calls.json", "calls", calls, wanted))
 
     def _call(self, call: Call) -> dict[str, Any]:
-        return call_json(self._services.account.sid, call)
+        return call_json(self._services.account.sid, call, self._services.price(call))
 
     def _named(self, path: Mapping[str, str]) -> Call:
         call = self._services.calls.get(path["sid"])
@@ -208,7 +199,7 @@ class Api:
 
     # Numbers.
 
-    def _list_numbers(self, path: Mapping[str, str], query: Form) -> JSONResponse:
+    def _list_numbers(self, path: Mapping[str, str], query: Form) -> Response:
         wanted = {name: values[0] for name, values in query.items()}
         sid = self._services.account.sid
         shown = [
@@ -220,11 +211,11 @@ class Api:
         uri = f"{ROOT}/{path['account']}/IncomingPhoneNumbers.json"
         return JSONResponse(page_json(uri, "incoming_phone_numbers", shown, wanted))
 
-    def _fetch_number(self, path: Mapping[str, str], _form: Form) -> JSONResponse:
+    def _fetch_number(self, path: Mapping[str, str], _form: Form) -> Response:
         number, phone = self._number(path)
         return JSONResponse(number_json(self._services.account.sid, number, phone))
 
-    def _update_number(self, path: Mapping[str, str], form: Form) -> JSONResponse:
+    def _update_number(self, path: Mapping[str, str], form: Form) -> Response:
         number, phone = self._number(path)
         for name, attribute in _NUMBER_TEXTS.items():
             if name in form:
@@ -243,6 +234,14 @@ class Api:
             if phone.sid == path["sid"]:
                 return number, phone
         raise RestRefused(20404, path["sid"][:40])
+
+
+async def _while_listened_to(request: Request, seconds: float) -> None:
+    """Wait, but no longer than the client does."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
 
 
 async def _form(request: Request) -> Form:

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
 
-from gateway.emulators.twilio.line import Line, LineEnd
+from gateway.emulators.twilio.call_terms import End, Order, Parties, Source, Subscription, line_end
+from gateway.emulators.twilio.line import Line
 from gateway.emulators.twilio.line_clock import Clock
 from gateway.emulators.twilio.line_core import KEYS, PAUSE_S
 from gateway.emulators.twilio.records import (
@@ -39,57 +39,6 @@ class CallOver(GatewayError):
 
 class Interrupted(GatewayError):
     """Somebody broke in on the call: it is to end, or to run other TwiML."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The call is to end."""
-
-    by: EndedBy
-    status: CallStatus = CallStatus.COMPLETED
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where TwiML comes from: an address, or the document itself.
-
-    Attributes:
-        url: Absolute address; of an inline document, empty.
-        method: ``POST`` or ``GET``.
-        params: What is sent besides the standard parameters.
-        purpose: Why it is fetched: ``voice``, ``redirect``, ``action``.
-        twiml: The document itself.
-
-    """
-
-    url: str = ""
-    method: str = "POST"
-    params: Mapping[str, str] = field(default_factory=dict)
-    purpose: str = "voice"
-    twiml: str | None = None
-
-
-Order = End | Source
-
-
-@dataclass(slots=True)
-class Subscription:
-    """Where a call reports its progress, and which events."""
-
-    url: str = ""
-    method: str = "POST"
-    events: frozenset[str] = frozenset({"completed"})
-
-
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """Who a call is between."""
-
-    to: str
-    from_: str
-    direction: Direction
-    parent_sid: str | None = None
-    number_sid: str | None = None
 
 
 class Call:
@@ -121,6 +70,9 @@ class Call:
         self.started: datetime | None = None
         self.ended: datetime | None = None
         self.duration_s = 0.0
+        self.queued_s = 0.0
+        self.send_digits = ""
+        self.sip_code: int | None = None
         self.verbs: list[VerbRecord] = []
         self.requests: list[WebhookRecord] = []
         self.debug: list[Debug] = []
@@ -131,7 +83,7 @@ class Call:
         self.helpers: list[asyncio.Task[None]] = []
         self._clock = clock
         self._created_s = clock.now()
-        self._answered_s = 0.0
+        self._answered_s = self._ended_s = 0.0
         self._tell = tell
         self._order: Order | None = None
         self._alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -156,6 +108,16 @@ class Call:
     def now(self) -> float:
         """Emulated seconds since the call's creation."""
         return self._clock.now() - self._created_s
+
+    @property
+    def since_answer_s(self) -> float:
+        """Emulated seconds since the call was answered; 0 if it has not been."""
+        return self._clock.now() - self._answered_s if self.started else 0.0
+
+    @property
+    def since_end_s(self) -> float | None:
+        """Emulated seconds since the call ended; None if it has not."""
+        return self._clock.now() - self._ended_s if self.ended else None
 
     @property
     def over(self) -> bool:
@@ -234,7 +196,7 @@ class Call:
         if not self._alarm.done():
             self._alarm.set_result(None)
         if self.lines:
-            self.lines[-1].end(_line_end(order))
+            self.lines[-1].end(line_end(order))
 
     def take_order(self) -> Order | None:
         """The order that interrupted the call; from now on the next one may."""
@@ -298,6 +260,7 @@ class Call:
             self._answered_s = self._clock.now()
         if status.final:
             self.ended = self.updated
+            self._ended_s = self._clock.now()
             self.duration_s = self._clock.now() - self._answered_s if self.started else 0.0
             self._wake_streams()
         self.tell(status.value)
@@ -312,7 +275,7 @@ class Call:
         """A media stream is open."""
         self.lines.append(line)
         if self._order is not None:
-            line.end(_line_end(self._order))
+            line.end(line_end(self._order))
         self._wake_streams()
 
     def log(self, verb: str, attributes: Mapping[str, str] | None = None, text: str = "") -> None:
@@ -334,10 +297,3 @@ class Call:
     def _wake_streams(self) -> None:
         with contextlib.suppress(asyncio.InvalidStateError):
             self._opened.set_result(None)
-
-
-def _line_end(order: Order) -> LineEnd:
-    if isinstance(order, Source):
-        return LineEnd.REDIRECTED
-    by_hand = order.by in (EndedBy.CALLER, EndedBy.CALLEE)
-    return LineEnd.HUNG_UP if by_hand else LineEnd.ENDED

@@ -17,13 +17,17 @@ from typing import Self
 from starlette.applications import Starlette
 
 from gateway.emulators.server import LoopbackServer
-from gateway.emulators.twilio.api import Api, RestFault
-from gateway.emulators.twilio.call import Call, Parties, Source, Subscription
+from gateway.emulators.twilio.api import Api
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import Parties, Source, Subscription
 from gateway.emulators.twilio.control import Control
 from gateway.emulators.twilio.exchange import Exchange
+from gateway.emulators.twilio.faults import RestFault
+from gateway.emulators.twilio.ledger import Ledger
 from gateway.emulators.twilio.line_clock import LoopClock
-from gateway.emulators.twilio.records import Direction, Event, RestRecord, WebhookRecord
+from gateway.emulators.twilio.records import CallStatus, Direction, Event, RestRecord, WebhookRecord
 from gateway.emulators.twilio.services import Account, Callee, Conduct, DialOutcome, PhoneNumber, Services
+from gateway.emulators.twilio.shelf import Shelf
 from gateway.emulators.twilio.webhooks import TOTAL_S, Answer, Webhooks
 from gateway.errors import GatewayError
 
@@ -162,6 +166,21 @@ class TwilioEmulator:
     def calls(self) -> list[Call]:
         """All calls, the oldest first; legs of a ``<Dial>`` too."""
         return list(self._parts.services.calls.values())
+
+    @property
+    def ledger(self) -> Ledger:
+        """Every call there ever was, for comparing with what the gateway believes."""
+        return self._parts.services.ledger
+
+    @property
+    def queued(self) -> list[Call]:
+        """The outbound calls that wait for their turn (``Conduct.calls_per_second``)."""
+        return [call for call in self.calls if call.status is CallStatus.QUEUED]
+
+    @property
+    def shelf(self) -> Shelf:
+        """The recordings there are."""
+        return self._parts.services.shelf
 
     @property
     def requests(self) -> list[RestRecord]:

@@ -6,14 +6,17 @@ from gateway.errors import GatewayError
 
 # HTTP status and message of each code the emulator gives.
 ERRORS: dict[int, tuple[int, str]] = {
+    10002: (400, "Trial account does not support this feature"),
     10004: (429, "Call concurrency limit exceeded"),
     15004: (400, "Relative action URLs are not allowed in TwiML given by REST"),
     20001: (400, "Bad request"),
     20003: (401, "Authenticate"),
     20004: (405, "Method not allowed"),
+    20005: (401, "Account not active"),
     20404: (404, "The requested resource was not found"),
     20429: (429, "Too Many Requests"),
     20500: (500, "Internal server error"),
+    20504: (504, "Gateway timeout"),
     21201: (400, "No 'To' number is specified"),
     21205: (400, "Url is not a valid URL"),
     21208: (400, "Timeout is not valid"),
@@ -25,6 +28,9 @@ ERRORS: dict[int, tuple[int, str]] = {
     21214: (400, "The 'To' number cannot be reached"),
     21215: (400, "Account not authorized to call the 'To' number"),
     21216: (400, "Account not allowed to call the 'To' number"),
+    21217: (400, "The 'To' number is not a phone number"),
+    21218: (400, "ApplicationSid is not valid"),
+    21219: (400, "The 'To' number is not verified"),
     21220: (400, "Call is not in-progress. Cannot redirect."),
     32018: (400, "Twiml is longer than 4000 characters"),
 }

@@ -5,10 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from gateway.emulators.twilio.call import Call, End, Interrupted, Order, Parties, Source, Subscription
+from gateway.emulators.twilio.call import Call, Interrupted
+from gateway.emulators.twilio.call_terms import End, Order, Parties, Source, Subscription
+from gateway.emulators.twilio.machine import speaking
 from gateway.emulators.twilio.outbox import Outbox, Post
+from gateway.emulators.twilio.people import STATUS_OF, Callee, Outcome
 from gateway.emulators.twilio.records import CallStatus, EndedBy
-from gateway.emulators.twilio.services import STATUS_OF, Callee, Outcome, Services
+from gateway.emulators.twilio.services import Services
 from gateway.emulators.twilio.twiml_run import Run
 from gateway.errors import GatewayError
 
@@ -30,6 +33,8 @@ class Detection:
     asynchronous: bool = False
     callback_url: str = ""
     callback_method: str = "POST"
+    message_end: bool = False
+    timeout_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Plan:
         timeout_s: How long it may ring.
         time_limit_s: How long it may last.
         detection: Answering machine detection; None for none.
+        send_digits: Keys the emulator is to press for the caller; written down.
+        record: Whether the call is recorded.
 
     """
 
@@ -50,6 +57,8 @@ class Plan:
     timeout_s: float = 60.0
     time_limit_s: float = 14_400.0
     detection: Detection | None = None
+    send_digits: str = ""
+    record: bool = False
 
 
 Conducting = Callable[[Outbox], Awaitable[End]]
@@ -92,6 +101,7 @@ class Exchange:
         call.subscription = plan.subscription
         call.fallback = plan.fallback
         call.time_limit_s = plan.time_limit_s
+        call.send_digits = plan.send_digits
         call.tell("queued", f"{call.from_} calls {call.to}")
         self._begin(call, lambda outbox: self._place(call, outbox, source, plan))
         return call
@@ -163,24 +173,54 @@ class Exchange:
         """Ring at the callee's, and run TwiML once it answers."""
         callee = self._services.callees.get(call.to, Callee())
         try:
-            await call.rest(self._queue_s())
+            call.queued_s = self._queue_s()
+            await call.rest(call.queued_s)
             outbox.move(CallStatus.INITIATED)
             outbox.move(CallStatus.RINGING)
+            call.sip_code = callee.sip_code
             answers = callee.outcome is Outcome.ANSWER and callee.after_s <= plan.timeout_s
             unanswered = callee.outcome is Outcome.NO_ANSWER or callee.after_s > plan.timeout_s
             await call.rest(plan.timeout_s if unanswered else callee.after_s)
             if not answers:
                 return End(EndedBy.CALLEE, CallStatus.NO_ANSWER if unanswered else STATUS_OF[callee.outcome])
             outbox.move(CallStatus.IN_PROGRESS)
-            if callee.talk is not None:
-                call.help(_talk(callee.talk, call))
+            call.sip_code = None
+            self._meet(call, plan, callee)
             await self._detect(call, outbox, plan, callee)
         except Interrupted:
             order = call.take_order()
             if isinstance(order, End):
                 return order
             source = order or source
-        return await self._conduct(call, outbox, source)
+        end = await self._conduct(call, outbox, source)
+        if plan.record:
+            call.extra |= self._recorded(call)
+        return end
+
+    def _meet(self, call: Call, plan: Plan, callee: Callee) -> None:
+        """What begins with the answer, beside the call."""
+        if plan.send_digits:
+            call.tell("keys sent", plan.send_digits)
+        if callee.machine is not None:
+            call.help(_talk(speaking(callee.machine), call))
+        if callee.talk is not None:
+            call.help(_talk(callee.talk, call))
+        if callee.hang_up_after_s is not None:
+            call.help(self._hang_up_later(call, callee.hang_up_after_s))
+
+    async def _hang_up_later(self, call: Call, seconds: float) -> None:
+        await asyncio.sleep(self._services.clock.real(seconds))
+        call.give_up()
+
+    def _recorded(self, call: Call) -> dict[str, str]:
+        """Keep the recording, and say where it is: https://www.twilio.com/docs/voice/api/recording."""
+        recording = self._services.shelf.record(call)
+        uri = f"/2010-04-01/Accounts/{self._services.account.sid}/Recordings/{recording.sid}"
+        return {
+            "RecordingSid": recording.sid,
+            "RecordingUrl": f"https://api.twilio.com{uri}",
+            "RecordingDuration": str(recording.duration_s),
+        }
 
     def _queue_s(self) -> float:
         rate = self._services.conduct.calls_per_second
@@ -201,26 +241,33 @@ class Exchange:
         if plan.detection.asynchronous:
             call.help(self._verdict_later(call, outbox, plan.detection, callee))
             return
-        await call.rest(callee.amd_after_s)
-        self._verdict(call, callee)
-        call.extra["AnsweredBy"] = callee.answered_by
-        call.extra["MachineDetectionDuration"] = _milliseconds(callee.amd_after_s)
+        answered_by, after_s = _verdict(plan.detection, callee)
+        await call.rest(after_s)
+        _decide(call, answered_by)
+        call.extra["AnsweredBy"] = answered_by
+        call.extra["MachineDetectionDuration"] = _milliseconds(after_s)
 
     async def _verdict_later(self, call: Call, outbox: Outbox, detection: Detection, callee: Callee) -> None:
-        await asyncio.sleep(self._services.clock.real(callee.amd_after_s))
-        self._verdict(call, callee)
+        answered_by, after_s = _verdict(detection, callee)
+        await asyncio.sleep(self._services.clock.real(after_s))
+        _decide(call, answered_by)
         if detection.callback_url:
             params = {
                 "AccountSid": self._services.account.sid,
                 "CallSid": call.sid,
-                "AnsweredBy": callee.answered_by,
-                "MachineDetectionDuration": _milliseconds(callee.amd_after_s),
+                "AnsweredBy": answered_by,
+                "MachineDetectionDuration": _milliseconds(after_s),
             }
             outbox.put(Post("amd", detection.callback_url, detection.callback_method, params))
 
-    def _verdict(self, call: Call, callee: Callee) -> None:
-        call.answered_by = callee.answered_by
-        call.tell("answered by", callee.answered_by)
+
+def _verdict(detection: Detection, callee: Callee) -> tuple[str, float]:
+    return callee.verdict(message_end=detection.message_end, timeout_s=detection.timeout_s)
+
+
+def _decide(call: Call, answered_by: str) -> None:
+    call.answered_by = answered_by
+    call.tell("answered by", answered_by)
 
 
 async def _talk(talk: Callable[[Call], Awaitable[None]], call: Call) -> None:

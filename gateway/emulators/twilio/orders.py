@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.emulators.twilio.call import Call, End, Order, Source, Subscription
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import End, Order, Source, Subscription
 from gateway.emulators.twilio.errors import RestRefused
 from gateway.emulators.twilio.exchange import Detection, Plan
 from gateway.emulators.twilio.records import CallStatus, EndedBy
@@ -18,6 +19,7 @@ from gateway.emulators.twilio.twiml import TwimlInvalid, Verb, parse
 MAX_TWIML = 4000
 EVENTS = frozenset({"initiated", "ringing", "answered", "completed"})
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_DIGITS = re.compile(r"[0-9A-D#*wW]{0,32}")
 _ACTIONS = ("action", "url", "statusCallback")
 # https://www.twilio.com/docs/iam/test-credentials#test-calls
 MAGIC = {"+15005550001": 21211, "+15005550002": 21214, "+15005550003": 21215, "+15005550004": 21216}
@@ -53,12 +55,17 @@ def new_call(form: Form, services: Services) -> NewCall:
         raise RestRefused(21205, "neither Url nor Twiml is given")
     fallback_url = _url(form, "FallbackUrl")
     fallback = Source(fallback_url, _method(form, "FallbackMethod"), {}, "fallback") if fallback_url else None
+    digits = _first(form, "SendDigits")
+    if not _DIGITS.fullmatch(digits):
+        raise RestRefused(20001, f"SendDigits {digits[:40]!r}")
     plan = Plan(
         _subscription(form),
         fallback,
         timeout_s=_seconds(form, "Timeout", 60, 600, 21208),
         time_limit_s=_seconds(form, "TimeLimit", 14_400, 86_400, 20001),
         detection=_detection(form),
+        send_digits=digits,
+        record=_first(form, "Record").lower() == "true",
     )
     return NewCall(to, from_, source, plan)
 
@@ -156,6 +163,8 @@ def _detection(form: Form) -> Detection | None:
         _first(form, "AsyncAmd").lower() == "true",
         _url(form, "AsyncAmdStatusCallback"),
         _method(form, "AsyncAmdStatusCallbackMethod"),
+        message_end=wanted == "DetectMessageEnd",
+        timeout_s=_seconds(form, "MachineDetectionTimeout", 30, 59, 20001),
     )
 
 

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.emulators.twilio.call import Call, Subscription
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import Subscription
 from gateway.emulators.twilio.params import progress_params, voice_params
 from gateway.emulators.twilio.records import MAX_RECORDS, CallStatus, WebhookRecord
 from gateway.emulators.twilio.services import Services

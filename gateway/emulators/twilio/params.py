@@ -94,7 +94,7 @@ def progress_params(account_sid: str, call: Call) -> dict[str, str]:
         seconds = round(call.duration_s)
         params["CallDuration"] = str(seconds)
         params["Duration"] = str(-(-seconds // 60))
-        params["SipResponseCode"] = SIP_RESPONSES[call.status]
+        params["SipResponseCode"] = str(call.sip_code or SIP_RESPONSES[call.status])
     if call.answered_by is not None:
         params["AnsweredBy"] = call.answered_by
     return params

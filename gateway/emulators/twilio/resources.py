@@ -28,7 +28,7 @@ _CALL_PARTS = {
 _STARTED = datetime.now(UTC)
 
 
-def call_json(account_sid: str, call: Call) -> dict[str, Any]:
+def call_json(account_sid: str, call: Call, price: str | None = None) -> dict[str, Any]:
     """A Call."""
     uri = f"{ROOT}/{account_sid}/Calls/{call.sid}"
     # The resource knows no "initiated", and of a machine only that it is one.
@@ -52,12 +52,12 @@ def call_json(account_sid: str, call: Call) -> dict[str, Any]:
         "start_time": rfc2822(call.started) if call.started else None,
         "end_time": rfc2822(call.ended) if call.ended else None,
         "duration": str(round(call.duration_s)) if call.ended else None,
-        "price": None,
+        "price": price,
         "price_unit": "USD",
         "api_version": API_VERSION,
         "forwarded_from": None,
         "group_sid": None,
-        "queue_time": "0",
+        "queue_time": str(round(call.queued_s * 1000)),
         "trunk_sid": None,
         "uri": f"{uri}.json",
         "subresource_uris": {name: f"{uri}/{part}.json" for name, part in _CALL_PARTS.items()},

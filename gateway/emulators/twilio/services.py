@@ -1,73 +1,28 @@
 """What the parts of the emulator share: the account, its numbers, the scripted people, the ledger."""
 
+import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from decimal import Decimal
 
-from gateway.emulators.twilio.call import Call, Parties
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import Parties
+from gateway.emulators.twilio.ledger import Ledger
 from gateway.emulators.twilio.line import LineLimits
 from gateway.emulators.twilio.line_clock import Clock
 from gateway.emulators.twilio.line_impairments import Impairments
+from gateway.emulators.twilio.people import Callee as Callee
+from gateway.emulators.twilio.people import DialOutcome as DialOutcome
+from gateway.emulators.twilio.people import Machine as Machine
+from gateway.emulators.twilio.people import Outcome as Outcome
 from gateway.emulators.twilio.records import CallStatus, Event, new_sid
+from gateway.emulators.twilio.shelf import Shelf
 from gateway.emulators.twilio.webhooks import Webhooks
 
 MAX_CALLS = 10_000
 MAX_EVENTS = 100_000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-class Outcome(StrEnum):
-    """What becomes of a call that rings at somebody's."""
-
-    ANSWER = "answer"
-    BUSY = "busy"
-    NO_ANSWER = "no-answer"
-    FAILED = "failed"
-
-
-STATUS_OF = {
-    Outcome.ANSWER: CallStatus.COMPLETED,
-    Outcome.BUSY: CallStatus.BUSY,
-    Outcome.NO_ANSWER: CallStatus.NO_ANSWER,
-    Outcome.FAILED: CallStatus.FAILED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Callee:
-    """How the called party of an outbound call behaves. Times are emulated seconds.
-
-    Attributes:
-        outcome: Whether the call is answered.
-        after_s: How long it rings before that.
-        answered_by: Verdict of answering machine detection: ``human``, ``machine_start``, ``fax``, ...
-        amd_after_s: How long after the answer the verdict comes.
-        talk: What the called party does once the call is answered; it may await ``call.stream()``.
-
-    """
-
-    outcome: Outcome = Outcome.ANSWER
-    after_s: float = 1.0
-    answered_by: str = "human"
-    amd_after_s: float = 4.0
-    talk: Callable[[Call], Awaitable[None]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DialOutcome:
-    """What becomes of a ``<Dial>`` to a number. Times are emulated seconds.
-
-    Attributes:
-        outcome: Whether the second leg is answered.
-        after_s: How long it rings before that.
-        talk_s: How long the two then talk before the second party hangs up.
-
-    """
-
-    outcome: Outcome = Outcome.ANSWER
-    after_s: float = 1.0
-    talk_s: float = 5.0
 
 
 @dataclass(slots=True)
@@ -115,6 +70,8 @@ class Conduct:
         calls_per_second: Rate at which outbound calls leave the queue, in emulated time; None for no limit.
         plain_hosts: Hosts besides loopback that ``ws://`` is allowed to; Twilio itself demands ``wss://``.
         reach: Says where to go in place of a webhook's or a stream's address, which is signed as written.
+        price_after_s: How long after its end a call has a price, in emulated time; None for never.
+        price_per_minute: What a minute begun costs, in dollars.
 
     """
 
@@ -123,6 +80,8 @@ class Conduct:
     calls_per_second: float | None = None
     plain_hosts: frozenset[str] = frozenset()
     reach: Callable[[str], str] = str
+    price_after_s: float | None = None
+    price_per_minute: str = "0.014"
 
 
 class Services:
@@ -155,6 +114,8 @@ class Services:
         self.dial: dict[str, DialOutcome] = {}
         self.callees: dict[str, Callee] = {}
         self.calls: dict[str, Call] = {}
+        self.ledger = Ledger(self.calls, self.price)
+        self.shelf = Shelf()
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._on_event = on_event
 
@@ -163,10 +124,18 @@ class Services:
         if len(self.calls) >= MAX_CALLS:
             oldest = next((sid for sid, call in self.calls.items() if call.over), None)
             if oldest is not None:
-                del self.calls[oldest]
+                self.ledger.keep(self.calls.pop(oldest))
         call = Call(parties, self.clock, status, self._tell)
         self.calls[call.sid] = call
         return call
+
+    def price(self, call: Call) -> str | None:
+        """What a call cost, as Twilio writes it: negative, and some time after the call's end."""
+        after_s, since_end_s = self.conduct.price_after_s, call.since_end_s
+        if after_s is None or since_end_s is None or since_end_s < after_s or call.started is None:
+            return None
+        minutes = max(1, math.ceil(call.duration_s / 60))
+        return f"{-minutes * Decimal(self.conduct.price_per_minute):.5f}"
 
     def may_show(self, number: str, call: Call | None = None) -> bool:
         """Whether a number may be shown as the caller's (https://www.twilio.com/docs/api/errors/13214)."""

@@ -6,9 +6,10 @@ https://www.twilio.com/docs/voice/twiml/dial
 import re
 from dataclasses import dataclass
 
-from gateway.emulators.twilio.call import Call, Parties, Subscription
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import Parties, Source, Subscription
+from gateway.emulators.twilio.people import STATUS_OF, DialOutcome, Outcome
 from gateway.emulators.twilio.records import CallStatus, Direction
-from gateway.emulators.twilio.services import STATUS_OF, DialOutcome, Outcome
 from gateway.emulators.twilio.twiml import Verb
 from gateway.emulators.twilio.twiml_stage import Stage, Step
 
@@ -21,6 +22,7 @@ E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 @dataclass(frozen=True, slots=True)
 class _Leg:
     call: Call
+    target: Verb
     script: DialOutcome
 
 
@@ -85,7 +87,7 @@ def _ring(stage: Stage, target: Verb, caller_id: str) -> _Leg:
         )
     stage.outbox.move(CallStatus.INITIATED, call)
     stage.outbox.move(CallStatus.RINGING, call)
-    return _Leg(call, stage.services.dial.get(target.text, DialOutcome()))
+    return _Leg(call, target, stage.services.dial.get(target.text, DialOutcome()))
 
 
 async def _bridge(stage: Stage, verb: Verb, legs: list[_Leg]) -> _Result:
@@ -98,8 +100,13 @@ async def _bridge(stage: Stage, verb: Verb, legs: list[_Leg]) -> _Result:
         await stage.call.rest(leg.script.after_s - waited_s)
         waited_s = leg.script.after_s
         if leg.script.outcome is Outcome.ANSWER:
-            return await _talk(stage, verb, leg)
+            if await _accepted(stage, leg):
+                return await _talk(stage, verb, leg)
+            refused = leg.script.declined
+            stage.outbox.move(CallStatus.COMPLETED, leg.call)
+            continue
         refused = STATUS_OF[leg.script.outcome]
+        leg.call.sip_code = leg.script.sip_code
         stage.outbox.move(refused, leg.call)
     silent = [leg for leg in legs if not leg.call.status.final]
     if silent:
@@ -109,10 +116,26 @@ async def _bridge(stage: Stage, verb: Verb, legs: list[_Leg]) -> _Result:
     return _Result(CallStatus.NO_ANSWER if silent else refused, legs[0].call.sid)
 
 
+async def _accepted(stage: Stage, leg: _Leg) -> bool:
+    """Have the leg answer and hear its whisper, if it has one; say whether it may be bridged."""
+    stage.outbox.move(CallStatus.IN_PROGRESS, leg.call)
+    url = leg.target.get("url")
+    if not url:
+        return True
+    leg.call.press(leg.script.presses)
+    source = Source(stage.absolute(url), leg.target.get("method", "POST").upper(), {}, "whisper")
+    accepted: bool = await stage.call.race(_whispered(stage, leg, source))
+    stage.call.tell("whisper over", f"{leg.call.to} {'accepted' if accepted else 'declined'}")
+    return accepted
+
+
+async def _whispered(stage: Stage, leg: _Leg, source: Source) -> bool:
+    return await stage.whisper(leg.call, source)
+
+
 async def _talk(stage: Stage, verb: Verb, leg: _Leg) -> _Result:
     # With answerOnBridge the caller has heard ringing until now.
     stage.outbox.move(CallStatus.IN_PROGRESS)
-    stage.outbox.move(CallStatus.IN_PROGRESS, leg.call)
     stage.call.tell("bridged", leg.call.to)
     talk_s = min(leg.script.talk_s, verb.number("timeLimit", 14_400.0))
     await stage.call.rest(talk_s)

@@ -1,9 +1,10 @@
 """Fetches a call's TwiML and executes it, verb by verb (https://www.twilio.com/docs/voice/twiml)."""
 
 from gateway.emulators.twilio import twiml_dial, twiml_prompts, twiml_stream
-from gateway.emulators.twilio.call import Call, Source
+from gateway.emulators.twilio.call import Call, Interrupted
+from gateway.emulators.twilio.call_terms import Source
 from gateway.emulators.twilio.outbox import Outbox, Post
-from gateway.emulators.twilio.records import CallStatus, EndedBy
+from gateway.emulators.twilio.records import CallStatus, Direction, EndedBy
 from gateway.emulators.twilio.services import Services
 from gateway.emulators.twilio.twiml import TwimlInvalid, Verb, parse
 from gateway.emulators.twilio.twiml_stage import Stage, Step
@@ -12,6 +13,7 @@ from gateway.emulators.twilio.webhooks import Document, document
 MAX_DOCUMENTS = 200
 SCHEMA_WARNING = 12200
 LOOP = 11215
+WHISPERED = frozenset({"Say", "Play", "Gather", "Pause", "Hangup", "Redirect"})
 
 
 class Run:
@@ -29,6 +31,7 @@ class Run:
         self._services = services
         self._outbox = outbox
         self.reject: CallStatus | None = None
+        self.hung_up = False
 
     async def run(self, source: Source) -> EndedBy:
         """Execute documents one after another; say what ended the last of them.
@@ -81,7 +84,7 @@ class Run:
         return page
 
     async def _execute(self, source: Source, verbs: tuple[Verb, ...]) -> Source | EndedBy:
-        stage = Stage(self._call, self._services, self._outbox, source)
+        stage = Stage(self._call, self._services, self._outbox, source, self._whisper)
         for verb in verbs:
             self._call.check()
             if not _keeps_ringing(verb):
@@ -92,11 +95,28 @@ class Run:
         self._answer()
         return EndedBy.TWIML
 
+    async def _whisper(self, leg: Call, source: Source) -> bool:
+        """Run what a called person hears before being connected; say whether they may be.
+
+        https://www.twilio.com/docs/voice/twiml/number#url
+        """
+        run = Run(leg, self._services, Outbox(leg, self._services))
+        async with leg.tasks:
+            try:
+                by = await run.run(source)
+            except Interrupted:
+                return False
+        return by is EndedBy.TWIML and not run.hung_up
+
     def _answer(self) -> None:
         if self._call.status is CallStatus.RINGING:
             self._outbox.move(CallStatus.IN_PROGRESS)
 
     async def _perform(self, stage: Stage, verb: Verb) -> Step:
+        second = self._call.parties.direction is Direction.OUTBOUND_DIAL
+        if second and verb.name not in WHISPERED:
+            stage.call.complain(SCHEMA_WARNING, f"<{verb.name[:40]}> can't be whispered")
+            return None
         match verb.name:
             case "Connect":
                 return await twiml_stream.connect(stage, verb)
@@ -120,6 +140,7 @@ class Run:
                 url = verb.text or stage.source.url
                 return stage.action(url, verb.get("method", "POST"), {}, "redirect")
             case "Hangup":
+                self.hung_up = True
                 return EndedBy.TWIML
             case "Reject":
                 busy = verb.get("reason") == "busy"

@@ -1,9 +1,11 @@
 """What a verb is executed on: the call, the services, and the document's own address."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from gateway.emulators.twilio.call import Call, Source
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.call_terms import Source
 from gateway.emulators.twilio.outbox import Outbox
 from gateway.emulators.twilio.records import EndedBy
 from gateway.emulators.twilio.services import Services
@@ -21,6 +23,7 @@ class Stage:
         services: What the emulator shares.
         outbox: Sends the call's requests.
         source: Where the document came from; relative addresses are relative to it.
+        whisper: Runs TwiML for another leg; says whether the leg is still there afterwards.
 
     """
 
@@ -28,6 +31,7 @@ class Stage:
     services: Services
     outbox: Outbox
     source: Source
+    whisper: Callable[[Call, Source], Awaitable[bool]]
 
     def absolute(self, url: str) -> str:
         """An address as the document means it."""
