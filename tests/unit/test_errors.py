@@ -35,6 +35,9 @@ def test_faults_lie_where_the_tree_says() -> None:
     assert faults == {
         "GatewayError": "gateway",
         "SettingsError": "operator",
+        "DialRefused": "operator",
+        "TemplateError": "operator",
+        "EgressRefused": "operator",
         "BridgeError": "gateway",
         "WireError": "peer",
         "Refused": "peer",
@@ -45,13 +48,34 @@ def test_faults_lie_where_the_tree_says() -> None:
         "VendorUnreachable": "vendor",
         "VendorRejected": "vendor",
         "VendorUnusable": "vendor",
+        "VendorUnauthorized": "vendor",
+        "VendorForbidden": "vendor",
+        "VendorNotFound": "vendor",
+        "VendorConflict": "vendor",
+        "VendorThrottled": "vendor",
+        "VendorUpstream": "vendor",
+        "VendorUnavailable": "vendor",
+        "VendorGarbled": "vendor",
+        "EndpointError": "peer",
+        "EndpointFailed": "peer",
+        "EndpointRejected": "peer",
+        "EndpointGone": "peer",
         "ToolError": "tool",
     }
 
 
 def test_only_passing_troubles_of_vendors_may_be_tried_again() -> None:
     retryable = {kind.__name__ for kind in TREE if kind.retryable}
-    assert retryable == {"VendorTimeout", "VendorUnreachable", "VendorUnusable"}
+    assert retryable == {
+        "VendorTimeout",
+        "VendorUnreachable",
+        "VendorUnusable",
+        "VendorThrottled",
+        "VendorUpstream",
+        "VendorUnavailable",
+        "VendorGarbled",
+        "EndpointFailed",
+    }
 
 
 def test_the_particulars_of_an_error_are_kept() -> None:
