@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.ids import ToolCallId
+from gateway.bridge.report import Ending
+from gateway.ids import E164, ToolCallId
 from gateway.wire import agent_session, media_stream
 
 
@@ -68,8 +69,39 @@ class HandOver:
     """The process must stop now; the call goes on elsewhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class HangUpAsked:
+    """Somebody who may wants the call to end now."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """Somebody who may wants the caller to be connected to a person."""
+
+    to: E164 = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveMessage:
+    """An answering machine listens: say this, PCM16 24 kHz, and nothing else."""
+
+    pcm: bytes = field(repr=False)
+
+
 ShellEvent = (
-    Admitted | CallerLost | CarrierEnded | AgentLost | ToolFinished | TransferFinished | Malformed | HandOver
+    Admitted
+    | CallerLost
+    | CarrierEnded
+    | AgentLost
+    | ToolFinished
+    | TransferFinished
+    | Malformed
+    | HandOver
+    | HangUpAsked
+    | TransferAsked
+    | LeaveMessage
 )
 CallerSignal = (
     media_stream.Connected

@@ -25,6 +25,7 @@ class Finale(Enum):
     TRANSFER = auto()  # the agent's tool: connect to a person
     AGENT_LOST = auto()  # the agent is gone: Twilio goes on with the verbs behind <Connect>
     TIME_LIMIT = auto()  # the call has lasted as long as it may: hang up
+    MESSAGE = auto()  # a machine listens, and no agent: hang up
 
 
 @dataclass(slots=True)
@@ -58,6 +59,11 @@ class Departure:
     def revocable(self) -> bool:
         """Whether the call goes on if the caller speaks."""
         return self._farewell is not None and self._farewell.finale is Finale.END_CALL
+
+    @property
+    def announcing(self) -> bool:
+        """Whether a message is left with a machine, which nothing cuts short."""
+        return self._farewell is not None and self._farewell.finale is Finale.MESSAGE
 
     def overdue(self, now: float) -> bool:
         """Whether Twilio has not answered in time."""
@@ -110,6 +116,8 @@ class Departure:
                 return commands, FallBack(Ending.AGENT_LOST)
             case Finale.TIME_LIMIT:
                 return commands, HangUp(Ending.TIME_LIMIT)
+            case Finale.MESSAGE:
+                return commands, HangUp(Ending.MESSAGE_LEFT)
             case Finale.END_CALL:
                 return commands + self.succeed(now), HangUp(Ending.AGENT_HUNG_UP)
             case Finale.TRANSFER:

@@ -24,6 +24,9 @@ class Ending(StrEnum):
     STREAM_SILENT = "stream_silent"
     STREAM_GARBLED = "stream_garbled"
     TIME_LIMIT = "time_limit"
+    HUNG_UP = "hung_up"  # by a request to the gateway
+    MACHINE = "machine"  # one answered, and nothing was to be said to it
+    MESSAGE_LEFT = "message_left"  # one answered, and was told
     HANDED_OVER = "handed_over"
     GATEWAY_ERROR = "gateway_error"
 
@@ -45,6 +48,9 @@ _BY = {
     Ending.STREAM_SILENT: "carrier",
     Ending.STREAM_GARBLED: "carrier",
     Ending.TIME_LIMIT: "limit",
+    Ending.HUNG_UP: "api",
+    Ending.MACHINE: "gateway",
+    Ending.MESSAGE_LEFT: "gateway",
     Ending.HANDED_OVER: "drain",
     Ending.GATEWAY_ERROR: "gateway",
 }
@@ -61,6 +67,8 @@ class TurnReport:
     cut: bool
     heard_text: str = field(repr=False)
     cut_text: str = field(repr=False)
+    began_at: float | None = None  # first audio, on the bridge's clock in seconds; None if there was none
+    agent_ms: float | None = None  # from the caller's last word to the first audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,19 @@ class ToolAnswered:
     took_ms: float
 
 
-Note = TurnReport | Joined | FirstAudio | RoundTrip | BargedIn | ToolAnswered
+@dataclass(frozen=True, slots=True)
+class CallerSaid:
+    """What the caller was understood to say, whole; never for a log."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """The caller does not want to be called again, as the agent understood it."""
+
+
+Note = TurnReport | CallerSaid | OptedOut | Joined | FirstAudio | RoundTrip | BargedIn | ToolAnswered
 
 
 @dataclass(slots=True)

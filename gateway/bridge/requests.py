@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from gateway.bridge.commands import Command
+from gateway.bridge.commands import Command, Tell
 from gateway.bridge.digits import Collected, DigitCollector
 from gateway.bridge.events import ToolFinished
 from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.report import OptedOut
 from gateway.bridge.tools import ToolDesk, json_output
 from gateway.errors import ToolError
 from gateway.ids import E164
@@ -15,7 +16,8 @@ from gateway.wire.media_stream import Dtmf
 END_CALL: Final = "end_call"
 TRANSFER_CALL: Final = "transfer_call"
 COLLECT_DIGITS: Final = "collect_digits"
-BUILT_IN: Final = frozenset({END_CALL, TRANSFER_CALL, COLLECT_DIGITS})
+OPT_OUT: Final = "opt_out"
+BUILT_IN: Final = frozenset({END_CALL, TRANSFER_CALL, COLLECT_DIGITS, OPT_OUT})
 
 
 class Requests:
@@ -32,7 +34,10 @@ class Requests:
         return min((at for at in times if at is not None), default=None)
 
     def start(self, call: ToolCall, now: float) -> list[Command]:
-        """Run a tool, or begin to collect digits."""
+        """Run a tool, begin to collect digits, or note that the caller wants no more calls."""
+        if call.name == OPT_OUT:
+            self.desk.hold(call, now)
+            return [Tell(OptedOut()), *self.desk.succeed(call.id, now)]
         if call.name != COLLECT_DIGITS:
             return self.desk.start(call, now)
         self.desk.hold(call, now)

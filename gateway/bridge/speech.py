@@ -7,8 +7,11 @@ from gateway.bridge.limits import Limits
 from gateway.bridge.playout import Playout
 from gateway.bridge.report import BargedIn, FirstAudio
 from gateway.bridge.turns import Statement, Turn, Turns
-from gateway.ids import MarkName
+from gateway.ids import MarkName, TurnId
 from gateway.wire.agent_session import ResponseAudio, ResponseText
+
+ANNOUNCEMENT = TurnId("announcement")
+"""The turn that is the gateway's own, not the agent's."""
 
 
 class AgentSpeech:
@@ -23,6 +26,7 @@ class AgentSpeech:
         self._playing: Turn | None = None  # whose audio the filter holds the end of
         self.playout = Playout(limits)
         self._opened_at: float | None = None
+        self._asked_at: float | None = None  # when the caller stopped speaking, until the agent answers
         self.first_audio_ms: float | None = None
         self.late_chunks = 0
         self.dropped = 0
@@ -79,6 +83,8 @@ class AgentSpeech:
             return []
         commands = [] if turn is self._playing else self.end(now)
         self._playing, turn.spoken = turn, False
+        if turn.began_at is None:
+            self._begin(turn, now)
         self._gathered += event.audio
         self.playout.fed_at = now
         if event.is_final:
@@ -86,6 +92,20 @@ class AgentSpeech:
         elif len(self._gathered) >= self._gather_size or now >= self._gather_until:
             commands += self._feed(turn, self._converted(), now)
         return self._timed(commands, now)
+
+    def announce(self, pcm: bytes, now: float) -> list[Command]:
+        """Say this and nothing else: what the agent was saying is cut, and it is not heard again."""
+        commands = self.interrupt(now)
+        turn = Turn(ANNOUNCEMENT)
+        self._turns.add(turn)
+        self._begin(turn, now)
+        self._playing = turn
+        commands += self._feed(turn, self._filter.feed(pcm), now)
+        return commands + self.end(now)
+
+    def caller_stopped(self, now: float) -> None:
+        """The caller has said something, and waits for an answer."""
+        self._asked_at = now
 
     def write(self, event: ResponseText) -> Statement | None:
         """Note what a turn says; the amended report if the turn was over before."""
@@ -145,6 +165,12 @@ class AgentSpeech:
             return []
         turn.spoken = True
         return self._timed(self.end(now), now) if turn is self._playing else []
+
+    def _begin(self, turn: Turn, now: float) -> None:
+        turn.began_at = now
+        if self._asked_at is not None:
+            turn.agent_ms = (now - self._asked_at) * 1000.0
+        self._asked_at = None
 
     def _timed(self, commands: list[Command], now: float) -> list[Command]:
         """Tell when the caller is sent the first audio of the call."""

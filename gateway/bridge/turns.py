@@ -32,6 +32,8 @@ class Turn:
     cut: bool = False
     committed: str = field(default="", repr=False)
     draft: str = field(default="", repr=False)
+    began_at: float | None = None
+    agent_ms: float | None = None
     reported: TurnReport | None = None  # told as over, which more text, or more audio, may still amend
 
     @property
@@ -76,6 +78,10 @@ class Turns:
     def speaking(self) -> bool:
         """Whether a turn has begun of which more is to come."""
         return any(not (turn.spoken or turn.cut) for turn in self._open.values())
+
+    def add(self, turn: Turn) -> None:
+        """A turn of our own begins."""
+        self._open[turn.id] = turn
 
     def expect(self, turn_id: TurnId) -> Turn | None:
         """The turn that a message without audio belongs to; ``None`` if that turn is over, or was cut."""
@@ -177,6 +183,8 @@ class Turns:
             cut=turn.cut or turn.heard < turn.received,
             heard_text=text[:at].strip(),
             cut_text=text[at:].strip(),
+            began_at=turn.began_at,
+            agent_ms=turn.agent_ms,
         )
 
     def _heard_characters(self, turn: Turn, text: str) -> int:

@@ -1,8 +1,8 @@
 """An independent model of the far side of a media stream, and a bridge between it and an agent.
 
-Written from Twilio's description of a stream's playback, sharing no code with the gateway: audio and marks
-queue up and are played in real time; a mark comes back when it is reached, at once when nothing is queued;
-a clear empties the queue and brings back the marks that were in it. Time is counted in samples of 8 kHz.
+Written from Twilio's description of a stream's playback: audio and marks queue up and are played in real
+time; a mark comes back when it is reached, at once when nothing is queued; a clear empties the queue and
+brings back the marks that were in it. Time is counted in samples of 8 kHz.
 """
 
 from collections import Counter, deque
@@ -14,6 +14,7 @@ from gateway.bridge import commands, events
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import TurnReport
+from gateway.bridge.speech import ANNOUNCEMENT
 from gateway.ids import E164, CallSid, MarkName, SessionId, StreamSid, TurnId
 from gateway.wire import agent_session, media_stream
 
@@ -141,11 +142,6 @@ class Path:
     lost: Callable[[int], bool] = lambda _: False
     late: int = 0
 
-    @property
-    def steady(self) -> bool:
-        """Whether a returned mark tells the time exactly."""
-        return not self.late
-
 
 class World:
     """A bridge, a line and an agent, in virtual time."""
@@ -187,12 +183,23 @@ class World:
 
     def interrupt(self) -> list[commands.Command]:
         """The caller was heard to speak."""
+        self._cut()
+        return self.feed(agent_session.Interruption())
+
+    def announce(self, pcm: bytes) -> list[commands.Command]:
+        """A message is to be said instead of everything else."""
+        self._cut()
+        self.turns[ANNOUNCEMENT] = Spoken(ANNOUNCEMENT)
+        self._account(self.turns[ANNOUNCEMENT], pcm, True)
+        self.agent_gone = True
+        return self.feed(events.LeaveMessage(pcm))
+
+    def _cut(self) -> None:
         self.cut_at = self.now
         for turn in self.turns.values():
             if not turn.past and not self.final:
                 turn.past, turn.cut = True, not self.through(turn)
         self.sounding = None if not self.final else self.sounding
-        return self.feed(agent_session.Interruption())
 
     def end_turn(self) -> None:
         """Nothing follows in the turn being spoken: its tail can be sent."""

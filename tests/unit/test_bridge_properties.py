@@ -46,7 +46,7 @@ class Call(RuleBasedStateMachine):
         self.transfers = 0
         self.started = live
         self.patience = patience  # steps before anybody thinks of ending the call
-        self.truth_kept = path.steady
+        self.truth_kept = not path.late  # else a returned mark does not tell the time exactly
         self.world.on_commands = self.look
         self.world.feed(events.Admitted())
         if live:

@@ -6,11 +6,24 @@ from gateway.bridge.commands import AnswerTool, Command, RunTool, Tell
 from gateway.bridge.events import ToolFinished
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.machine import Bridge
-from gateway.bridge.report import ToolAnswered
+from gateway.bridge.report import OptedOut, ToolAnswered
 from gateway.ids import ToolCallId
 from gateway.wire.agent_session import JSON
 from tests.unit.bridge_line import MS, SECOND, World
-from tests.unit.bridge_talk import STOP, acts, answer, answers, chunk, key, live, living, pcm, refusal, tool
+from tests.unit.bridge_talk import (
+    STOP,
+    acts,
+    answer,
+    answers,
+    chunk,
+    key,
+    live,
+    living,
+    pcm,
+    refusal,
+    told,
+    tool,
+)
 
 MANY = ToolBook({"lookup": 10.0})
 FEW = Limits(tools_at_once=2, tools_queued=2, media_gap_s=100.0)
@@ -264,3 +277,9 @@ def test_a_caller_who_presses_a_key_while_the_agent_speaks_is_heard_out() -> Non
     world.pass_time(500 * MS)
     assert answers([*world.feed(key("7")), *world.feed(key("#"))]) == digits("7", "finish_key")
     assert world.feed(chunk("b", 0)) == []
+
+
+def test_a_caller_who_wants_no_more_calls_is_told_of_and_the_agent_answered() -> None:
+    done = live().handle(tool("opt_out"), 0.0)
+    assert answers(done) == [answer("c1", ok=True)]
+    assert OptedOut() in told(done)

@@ -198,5 +198,5 @@ def test_a_turns_report_prints_no_words() -> None:
 
 def test_every_ending_says_who_ended_the_call() -> None:
     assert {ending.by for ending in Ending} == {
-        "agent", "agent_failure", "caller", "carrier", "drain", "gateway", "limit", "transfer",
+        "agent", "agent_failure", "api", "caller", "carrier", "drain", "gateway", "limit", "transfer",
     }  # fmt: skip
