@@ -7,10 +7,11 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from gateway.bridge.events import AgentLost, Event, Leg, Malformed
+from gateway.calls.plan import Words
 from gateway.clients.agent_socket import AgentSocket, LostSocket
 from gateway.clients.vatel import Vatel
 from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnusable, WireError
-from gateway.ids import AgentId, ToolCallId
+from gateway.ids import ToolCallId
 from gateway.wire import agent_session
 
 _RETRY_AFTER_S: Final = 0.15
@@ -19,20 +20,17 @@ _RETRY_AFTER_S: Final = 0.15
 class AgentLine:
     """One call's connection to Vatel. What comes of it is given to ``take`` as events."""
 
-    def __init__(
-        self, vatel: Vatel, agent_id: AgentId, take: Callable[[Event], None], log: FilteringBoundLogger
-    ) -> None:
+    def __init__(self, vatel: Vatel, take: Callable[[Event], None], log: FilteringBoundLogger) -> None:
         self._vatel = vatel
-        self._agent_id = agent_id
         self._take = take
         self._log = log
         self._socket: AgentSocket | None = None
         self.audio_refused = 0
 
-    async def join(self) -> None:
+    async def join(self, words: Words) -> None:
         """Open the session; a failure is an event like any other."""
         try:
-            self._socket = await self._open()
+            self._socket = await self._open(words)
         except VendorError as error:
             self._log.warning("agent can't be had", error=str(error), remedy=error.remedy, fault=error.fault)
             self._take(AgentLost(str(error)))
@@ -52,19 +50,24 @@ class AgentLine:
         if self._socket is not None:
             await self._socket.close()
 
-    async def _open(self) -> AgentSocket:
+    async def _open(self, words: Words) -> AgentSocket:
         """Open a session; one more try if the first failed quickly for a passing reason."""
         try:
-            return await self._try_to_open()
+            return await self._try_to_open(words)
         except VendorError as error:
             if not error.retryable or isinstance(error, VendorTimeout):
                 raise
         await asyncio.sleep(_RETRY_AFTER_S)
-        return await self._try_to_open()
+        return await self._try_to_open(words)
 
-    async def _try_to_open(self) -> AgentSocket:
-        token = await self._vatel.session_token(self._agent_id)
-        url = self._vatel.session_url(token, self._agent_id)
+    async def _try_to_open(self, words: Words) -> AgentSocket:
+        token = await self._vatel.session_token(
+            words.agent_id,
+            version_id=words.version_id,
+            first_message=words.first_message,
+            prompt=words.prompt,
+        )
+        url = self._vatel.session_url(token, words.agent_id, words.version_id)
         try:
             return await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
         except VendorRejected as error:  # a token opens one connection, soon: another one may do

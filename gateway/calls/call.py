@@ -8,8 +8,8 @@ the next is taken.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from starlette.websockets import WebSocket
@@ -17,20 +17,26 @@ from starlette.websockets import WebSocket
 from gateway import logs
 from gateway.bridge import commands, events
 from gateway.bridge.commands import SendAudio
-from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import CallReport, Ending
 from gateway.bridge.tools import error_output
 from gateway.calls.agent_line import AgentLine
+from gateway.calls.callee import CalleeWatch
 from gateway.calls.caller_line import CallerLine
+from gateway.calls.message import Message
 from gateway.calls.metrics import Metrics
 from gateway.calls.narrator import Narrator
+from gateway.calls.plan import Plan, Words
+from gateway.calls.recording import Recorder, Recording
+from gateway.calls.scribe import Office, Scribe
 from gateway.calls.toolbox import Tool, ToolContext
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
 from gateway.errors import ToolError, VendorError
-from gateway.ids import AgentId, CallSid
+from gateway.ids import CallSid
+from gateway.policy.machine import AnsweredBy, Mode
 from gateway.wire import media_stream, twiml
+from gateway.wire.media_stream import Media
 
 _HANG_UP_PAUSES_S: Final = (0.0, 0.3, 1.0)
 """Before each try. The goodbye has been heard: a little silence is better than the fallback behind it."""
@@ -46,25 +52,30 @@ class Means:
 
     vatel: Vatel
     twilio: Twilio
-    agent_id: AgentId
     tools: Mapping[str, Tool]
-    book: ToolBook
-    limits: Limits
     metrics: Metrics
     transfer_url: str
+    recorder: Recorder | None = None
+    office: Office = field(default_factory=Office)
 
 
 class Call:
-    """One call, from the webhook to its end."""
+    """One call, from the webhook, or from the first ring of one that we place, to its end."""
 
-    def __init__(self, call_sid: CallSid, means: Means) -> None:
+    def __init__(self, plan: Plan, call_sid: CallSid, means: Means) -> None:
+        self.plan = plan
         self.call_sid = call_sid
         self._means = means
-        self._log = logs.get(call_sid=call_sid)
+        self._log = logs.get(call_sid=call_sid, call_id=plan.call_id)
         self._narrator = Narrator(self._log, means.metrics)
+        self._scribe = Scribe(plan, means.office)
         self._loop = asyncio.get_running_loop()
-        self._bridge = Bridge(means.limits, means.book)
-        self._agent = AgentLine(means.vatel, means.agent_id, self.feed, self._log)
+        self._bridge = Bridge(plan.limits, plan.book)
+        self._agent = AgentLine(means.vatel, self._from_agent, self._log)
+        self._words: Words | None = None
+        self._watch = CalleeWatch(plan.callee.machines, self.feed, self._speak_message, self._answered_by)
+        self._watched = plan.callee.machines is not Mode.OFF
+        self._recording = means.recorder.open(plan.call_id) if means.recorder and plan.record else None
         self._caller: CallerLine | None = None
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,6 +95,7 @@ class Call:
         """Carry the call from its admission to its end. Never raises: a failure ends this call alone."""
         try:
             async with asyncio.TaskGroup() as self._group:
+                self._scribe.admitted(self.call_sid, time.monotonic())
                 self.feed(events.Admitted())
                 await self._depart(await self._final)
                 for task in self._tasks:
@@ -99,9 +111,20 @@ class Call:
         if self._final.done() or self._caller is not None:
             return
         self._caller = CallerLine(socket, start.stream_sid, self.feed, self._means.metrics)
+        now = time.monotonic()
+        self._scribe.answered(self.call_sid, now)
+        if self._recording is not None:  # whatever notice there is was heard before the stream opened
+            self._recording.begin(now)
+            self._scribe.recording()
         self._spawn(self._caller.read())
         self._spawn(self._caller.write())
         self.feed(start)
+        if self._watched:
+            self._watch.answered()
+
+    def verdict(self, answered_by: AnsweredBy) -> None:
+        """Twilio says who answered a call we placed."""
+        self._watch.verdict(answered_by)
 
     def feed(self, event: events.Event | None) -> None:
         """Take an event and carry out what follows from it."""
@@ -122,6 +145,8 @@ class Call:
         if self._final.done():
             return
         now = time.monotonic()  # the loop's clock, not rounded to the loop's last turn
+        if self._recording is not None and isinstance(event, Media):
+            self._recording.caller(event.payload, now)
         for command in self._bridge.handle(event, now):
             if isinstance(command, SendAudio):  # fifty a second
                 self._agent.send_audio(command.audio)
@@ -153,13 +178,14 @@ class Call:
             case commands.AnswerTool(call_id=call_id, output=output):
                 self._agent.answer(call_id, output)
             case commands.JoinAgent():
-                self._spawn(self._agent.join())
+                self._spawn(self._join())
             case commands.RunTool():
                 self._spawn(self._run_tool(command))
             case commands.Transfer():
                 self._spawn(self._transfer(command))
             case commands.Tell(note=note):
                 self._narrator.note(note)
+                self._scribe.note(note, at)
             case commands.HangUp() | commands.FallBack() | commands.Release():
                 self._final.set_result(command)
             case _:
@@ -172,11 +198,15 @@ class Call:
         match command:
             case commands.Play(audio=audio):
                 caller.play(audio, at)
+                if self._recording is not None:
+                    self._recording.sent(audio, at)
             case commands.PlaceMark(name=name):
                 caller.mark(name, at)
                 self._means.metrics.lead.observe(self._bridge.unheard_ms / 1000.0)
             case commands.Clear():
                 caller.clear(at)
+                if self._recording is not None:
+                    self._recording.cleared(at)
             case _:
                 assert_never(command)
 
@@ -188,8 +218,30 @@ class Call:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _join(self) -> None:
+        """Find out what the agent is told, and call it."""
+        self._words = await self.plan.words()
+        self._scribe.told(self._words)
+        await self._agent.join(self._words)
+
+    def _from_agent(self, event: events.Event) -> None:
+        self.feed(event)
+        if self._watched:
+            self._watch.hear(event)
+
+    def _speak_message(self, done: Callable[[bytes], None]) -> None:
+        async def speak(words: Words) -> None:
+            done(await Message(self._means.vatel, self.plan.callee.message, self._log).speak(words))
+
+        if self._words is not None:
+            self._spawn(speak(self._words))
+
+    def _answered_by(self, answered_by: AnsweredBy) -> None:
+        self._scribe.answered_by(answered_by.value, time.monotonic())
+
     async def _run_tool(self, command: commands.RunTool) -> None:
-        call = command.call
+        call, began = command.call, time.monotonic()
+        self._scribe.ran(call, began)
         try:
             async with asyncio.timeout(command.timeout_s):
                 tool = self._means.tools[call.name]
@@ -201,6 +253,7 @@ class Call:
         except Exception as error:  # noqa: BLE001 - the edge of a tool, which is the user's code
             self._log.error("tool failed", tool=call.name, error=type(error).__name__)
             output, failed = error_output("failed", f"the tool failed: {type(error).__name__}"), True
+        self._scribe.ran(call, began, output, ended=time.monotonic(), failed=failed)
         self.feed(events.ToolFinished(call.id, output, failed))
 
     async def _transfer(self, command: commands.Transfer) -> None:
@@ -253,11 +306,20 @@ class Call:
 
     async def _let_go(self) -> None:
         self._set_timer(None)
+        self._watch.close()
+        now = time.monotonic()
+        gateway_ms = self._caller.delay_ms if self._caller is not None else None
         async with asyncio.TaskGroup() as ending:
             ending.create_task(self._agent.close())
             if self._caller is not None:
                 ending.create_task(self._caller.close())
+            if self._recording is not None:
+                ending.create_task(self._end_recording(self._recording, now))
         self._narrator.over(self.report, self._agent.audio_refused)
+        self._scribe.over(self.report, gateway_ms, now)
+
+    async def _end_recording(self, recording: Recording, now: float) -> None:
+        self._scribe.recorded(await recording.close(now), time.monotonic())
 
     def _fail(self, error: Exception) -> None:
         """A bug of ours: the stream closes, and Twilio goes on with the verbs behind ``<Connect>``."""

@@ -49,6 +49,7 @@ class CallerLine:
         self._clear_at: float | None = None
         self._heard = 0
         self._written = 0
+        self._delays = (0.0, 0)  # of what was timed on its way to the caller: seconds in all, and how many
         self.done = asyncio.Event()
 
     async def read(self) -> None:
@@ -107,6 +108,12 @@ class CallerLine:
         self._clear_at = at
         self._put(self._writer.clear(), at)
 
+    @property
+    def delay_ms(self) -> float | None:
+        """How long audio to the caller took to be written, on average; ``None`` before there was any."""
+        total_s, count = self._delays
+        return total_s * 1000.0 / count if count else None
+
     async def close(self) -> None:
         """Close the stream: bounded, and never raises."""
         if self._socket.application_state is not WebSocketState.CONNECTED:
@@ -132,4 +139,6 @@ class CallerLine:
             self._clear_at = None
             self._metrics.clear.observe(time.monotonic() - at)
         elif self._written % _SAMPLE == 1:
-            self._metrics.down.observe(time.monotonic() - at)
+            delay_s = time.monotonic() - at
+            self._delays = self._delays[0] + delay_s, self._delays[1] + 1
+            self._metrics.down.observe(delay_s)

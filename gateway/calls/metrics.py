@@ -34,7 +34,18 @@ class Metrics:
         self.round_trip = self._histogram("mark_round_trip", "To Twilio's playout and back", _WAITS_S)
         self.lead = self._histogram("playout_lead", "Agent audio at Twilio, not heard yet", _WAITS_S)
         self.tool_time = self._histogram("tool_time", "Tool call to its answer", _WAITS_S)
+        self.recordings = self._counter(
+            "recordings", "Recordings over, by how much they hold", "state", "reason"
+        )
+        self.records_waiting = Gauge(
+            f"{_PREFIX}_records_waiting", "Records in memory, not in the database yet", registry=self.registry
+        )
+        self.records = self._gauge("records", "What became of records, since the start", "outcome")
+        self.deliveries = self._gauge("deliveries", "What became of events, since the start", "outcome")
         self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)

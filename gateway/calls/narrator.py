@@ -6,11 +6,13 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.bridge.report import (
     BargedIn,
+    CallerSaid,
     CallReport,
     Ending,
     FirstAudio,
     Joined,
     Note,
+    OptedOut,
     RoundTrip,
     ToolAnswered,
     TurnReport,
@@ -51,6 +53,10 @@ class Narrator:
                 self._metrics.tools.labels(label, outcome).inc()
                 self._metrics.tool_time.observe(took_ms / 1000.0)
                 self._log.info("tool answered", tool=label, outcome=outcome, took_ms=round(took_ms, 1))
+            case CallerSaid():
+                pass  # words are for the record alone
+            case OptedOut():
+                self._log.info("opted out")
             case _:
                 assert_never(note)
 

@@ -1,6 +1,7 @@
 """All calls of this process: who is admitted, which stream belongs to whom, and when the last one is over."""
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,14 +15,21 @@ from gateway import logs
 from gateway.bridge.events import CallerLost, CarrierEnded, HandOver
 from gateway.bridge.report import CallReport
 from gateway.calls.call import Call, Means
+from gateway.calls.plan import Plan
+from gateway.calls.scribe import happening
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
 from gateway.ids import CallSid
+from gateway.policy.machine import AnsweredBy
+from gateway.store.identifiers import CallId
+from gateway.store.records import Json
+from gateway.wire import twiml
 from gateway.wire.call_status import CallStatus
 from gateway.wire.media_stream import Start
 
 _FINISHED_KEPT: Final = 10_000
 _RECENT_KEPT: Final = 200
+_ALIVE: Final = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
 
 class Standing(StrEnum):
@@ -45,6 +53,15 @@ class _Admitted:
     document: str
 
 
+@dataclass(slots=True)
+class _Invited:
+    """A call that is being placed: its stream is awaited before anybody has answered."""
+
+    plan: Plan
+    call_sid: CallSid | None = None
+    verdict: AnsweredBy | None = None
+
+
 class Registry:
     """The calls, by Twilio's name for them."""
 
@@ -52,7 +69,9 @@ class Registry:
         self._means = means
         self._max_calls = max_calls
         self._live: dict[CallSid, _Admitted] = {}
-        self._finished: OrderedDict[CallSid, None] = OrderedDict()
+        self._invited: dict[CallId, _Invited] = {}
+        self._sids: dict[CallId, CallSid] = {}
+        self._finished: OrderedDict[CallSid, CallId] = OrderedDict()
         self._tickets = Tickets()
         self._group: asyncio.TaskGroup | None = None
         self._draining = False
@@ -76,33 +95,69 @@ class Registry:
         return Standing.FINISHED if call_sid in self._finished else Standing.NEW
 
     def refusal(self) -> Refusal | None:
-        """Why a new call would not be taken now."""
+        """Why a new call would not be taken now; those that are being placed have their place already."""
         if self._draining:
             return Refusal.DRAINING
-        return Refusal.FULL if len(self._live) >= self._max_calls else None
+        return Refusal.FULL if len(self._live) + len(self._invited) >= self._max_calls else None
 
-    def admit(self, call_sid: CallSid, document: Callable[[str], str]) -> str:
+    def admit(self, plan: Plan, call_sid: CallSid, document: Callable[[str], str]) -> str:
         """Take a new call: its agent is being called when this returns.
 
         Args:
+            plan: How it is to be carried.
             call_sid: A call whose standing is new.
             document: Makes the TwiML from the ticket.
 
         Returns:
             The TwiML, which is also the answer when Twilio asks again.
         """
-        assert self._group is not None, "the registry is not running"
-        call = Call(call_sid, self._means)
-        text = document(self._tickets.issue(call_sid, asyncio.get_running_loop().time()))
-        self._live[call_sid] = _Admitted(call, text)
-        self._means.metrics.admitted.inc()
-        self._means.metrics.live.set(len(self._live))
-        self._group.create_task(self._carry(call))
+        text = document(self._tickets.issue(plan.call_id, asyncio.get_running_loop().time()))
+        self._begin(plan, call_sid, text)
         return text
 
     def document(self, call_sid: CallSid) -> str:
         """What a live call was answered with."""
         return self._live[call_sid].document
+
+    # Calls we place
+
+    def invite(self, plan: Plan, ticket: str, lifetime_s: float) -> None:
+        """Keep a place for a call that is about to be placed, and let its stream in with this ticket.
+
+        The second time for the same call this changes nothing but the ticket's life.
+        """
+        if plan.call_id in self._sids and self._sids[plan.call_id] in self._live:
+            return
+        self._invited.setdefault(plan.call_id, _Invited(plan))
+        self._tickets.accept(ticket, plan.call_id, asyncio.get_running_loop().time(), lifetime_s)
+
+    def named(self, call_id: CallId, call_sid: CallSid) -> None:
+        """The call was placed, and this is Twilio's name for it."""
+        if call_id in self._invited:
+            self._invited[call_id].call_sid = call_sid
+            self._sids[call_id] = call_sid
+
+    def uninvite(self, call_id: CallId) -> None:
+        """The call is not placed after all, or nobody took it."""
+        if self._invited.pop(call_id, None) is not None:
+            self._tickets.revoke(call_id)
+            self._sids.pop(call_id, None)
+
+    def live(self, call_id: CallId) -> Call | None:
+        """A call of ours that is live."""
+        call_sid = self._sids.get(call_id)
+        admitted = None if call_sid is None else self._live.get(call_sid)
+        return None if admitted is None else admitted.call
+
+    def _start_invited(self, call_id: CallId, call_sid: CallSid) -> None:
+        """The telephone rings, or somebody answered: have the agent join."""
+        invited = self._invited.pop(call_id)
+        self._begin(invited.plan, call_sid, twiml.hang_up())
+        if invited.verdict is not None:
+            self._live[call_sid].call.verdict(invited.verdict)
+
+    def _invited_as(self, call_sid: CallSid) -> CallId | None:
+        return next((name for name, invited in self._invited.items() if invited.call_sid == call_sid), None)
 
     # What happens to calls
 
@@ -112,34 +167,71 @@ class Registry:
         Raises:
             TicketRefused: the ticket opens nothing.
         """
-        now = asyncio.get_running_loop().time()
-        call_sid = self._tickets.redeem(ticket, start.call_sid, now)
-        if call_sid not in self._live:  # a call revokes its ticket when it ends
+        call_id = self._tickets.redeem(ticket, asyncio.get_running_loop().time())
+        invited = self._invited.get(call_id)
+        named = invited.call_sid if invited is not None else self._sids.get(call_id)
+        if named is not None and named != start.call_sid:
+            raise TicketRefused("ticket of another call")
+        if invited is not None:
+            self._start_invited(call_id, start.call_sid)
+        if start.call_sid not in self._live:  # a call revokes its ticket when it ends
             raise TicketRefused("ticket of a call that is over")
-        call = self._live[call_sid].call
+        call = self._live[start.call_sid].call
         call.attach(socket, start)
         return call
 
     def progress(self, call_sid: CallSid, status: CallStatus) -> None:
         """A status callback came."""
-        if status.final and call_sid in self._live:
+        call_id = self._invited_as(call_sid)
+        if call_id is not None and status.final:
+            self.uninvite(call_id)
+        elif call_id is not None and status in _ALIVE:
+            self._start_invited(call_id, call_sid)
+        elif status.final and call_sid in self._live:
             self._live[call_sid].call.feed(CarrierEnded(status.value))
+
+    def verdict(self, call_sid: CallSid, answered_by: AnsweredBy) -> None:
+        """Twilio says who answered a call we placed."""
+        call_id = self._invited_as(call_sid)
+        if call_id is not None:
+            self._invited[call_id].verdict = answered_by
+        elif call_sid in self._live:
+            self._live[call_sid].call.verdict(answered_by)
+
+    def note(self, call_sid: CallSid, kind: str, data: Json) -> None:
+        """Write down what happened to a call outside its stream, live or lately over."""
+        admitted = self._live.get(call_sid)
+        call_id = self._finished.get(call_sid) if admitted is None else admitted.call.plan.call_id
+        if call_id is not None:
+            self._means.office.put(
+                happening(call_id, kind, self._means.office.clock.at(time.monotonic()), data)
+            )
 
     def stream_failed(self, call_sid: CallSid, error: str) -> None:
         """Twilio could not open a call's stream, or lost it, and goes on with the verbs behind it."""
         if call_sid in self._live:
             self._live[call_sid].call.feed(CallerLost(f"Twilio reports stream error {error[:20]}".strip()))
 
+    def _begin(self, plan: Plan, call_sid: CallSid, document: str) -> None:
+        assert self._group is not None, "the registry is not running"
+        call = Call(plan, call_sid, self._means)
+        self._live[call_sid] = _Admitted(call, document)
+        self._sids[plan.call_id] = call_sid
+        self._means.metrics.admitted.inc()
+        self._means.metrics.live.set(len(self._live))
+        self._group.create_task(self._carry(call))
+
     async def _carry(self, call: Call) -> None:
-        self._log.info("call admitted", call_sid=call.call_sid)
+        self._log.info("call admitted", call_sid=call.call_sid, call_id=call.plan.call_id)
         try:
             await call.run()
         except Exception:  # noqa: BLE001 - the edge of a call: what fails in it must not reach the others
             self._log.exception("gateway error", call_sid=call.call_sid)
         finally:
-            self._tickets.revoke(call.call_sid)
+            self._tickets.revoke(call.plan.call_id)
             del self._live[call.call_sid]
-            self._finished[call.call_sid] = None
+            self._sids.pop(call.plan.call_id, None)
+            self._finished[call.call_sid] = call.plan.call_id
             while len(self._finished) > _FINISHED_KEPT:
                 self._finished.popitem(last=False)
             self.recent.append((call.call_sid, call.report))
@@ -149,8 +241,8 @@ class Registry:
 
     @property
     def idle(self) -> bool:
-        """Whether no call is live."""
-        return not self._live
+        """Whether no call is live, and none is being placed."""
+        return not self._live and not self._invited
 
     def begin(self) -> None:
         """Take no new calls; those that are live run on."""

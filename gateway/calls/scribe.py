@@ -1,0 +1,317 @@
+"""Writes down what happens in one call: records for the journal, never waiting for it."""
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, Final, Protocol
+
+from gateway.bridge.report import (
+    BargedIn,
+    CallerSaid,
+    CallReport,
+    Ending,
+    FirstAudio,
+    Joined,
+    Note,
+    OptedOut,
+    RoundTrip,
+    ToolAnswered,
+    TurnReport,
+)
+from gateway.calls.facts import Facts, Kind, OptOutFact, RecordingFact, Tell, tell_nobody
+from gateway.calls.plan import Plan, Words
+from gateway.calls.recording_file import BYTES_PER_S, RecordingResult, State
+from gateway.ids import CallSid
+from gateway.store.identifiers import CallId
+from gateway.store.records import (
+    AnyRecord,
+    CallChange,
+    Direction,
+    Happening,
+    Json,
+    Speaker,
+    Status,
+    ToolRun,
+    Turn,
+)
+from gateway.wire.agent_session import ToolCall
+
+_TRIPS_KEPT: Final = 500
+_LONGEST_OUTPUT: Final = 16_384
+
+
+class Put(Protocol):
+    """Where records go: ``gateway.store.journal.Journal.put``."""
+
+    def __call__(self, *records: AnyRecord) -> object:
+        """Take records, at once."""
+
+
+def nowhere(*_records: AnyRecord) -> None:
+    """Keep no records."""
+
+
+class Clock:
+    """Tells the time of day of an instant on the calls' clock, which does not jump."""
+
+    def __init__(self, now: float, at: datetime | None = None) -> None:
+        self._now = now
+        self._at = at or datetime.now(UTC)
+
+    def at(self, now: float) -> datetime:
+        """The time of day."""
+        return self._at + timedelta(seconds=now - self._now)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What writing down takes: where records go, who is told, our address, and the time of day."""
+
+    public_url: str = ""
+    put: Put = nowhere
+    tell: Tell = tell_nobody
+    clock: Clock = field(default_factory=lambda: Clock(time.monotonic()))
+
+
+class Scribe:
+    """The records of one call. Times are seconds of the calls' clock."""
+
+    def __init__(self, plan: Plan, office: Office) -> None:
+        self._plan = plan
+        self._tell = office.tell
+        self._public_url = office.public_url
+        self._known = Facts(
+            call_id=plan.call_id,
+            at=office.clock.at(0.0),
+            direction=plan.parties.direction,
+            status=Status.RINGING,
+            caller=plan.parties.caller,
+            called=plan.parties.called,
+            metadata=plan.metadata,
+            callback_url=plan.callback_url,
+        )
+        self._id = plan.call_id
+        self._put = office.put
+        self._at = office.clock.at
+        self._turn = 0
+        self._last_event = 0
+        self._turns: dict[str, int] = {}
+        self._trips: list[float] = []
+        self._agent: list[float] = []
+        self._answered: float | None = None
+
+    def admitted(self, call_sid: CallSid | None, now: float) -> None:
+        """The call is taken. For one we placed this adds what was not known when it was asked for."""
+        plan, parties = self._plan, self._plan.parties
+        began = self._at(now) if parties.direction is Direction.INBOUND else None
+        self._put(
+            CallChange(
+                call_id=self._id,
+                direction=parties.direction,
+                call_sid=call_sid,
+                from_number=parties.caller,
+                to_number=parties.called,
+                number=parties.ours,
+                status=Status.RINGING,
+                created_at=began,
+                ringing_at=self._at(now),
+                metadata=plan.metadata or None,
+                callback_url=plan.callback_url or None,
+                api_key_id=plan.api_key_id,
+            ),
+            *self._telling(Kind.STARTED, now, call_sid=call_sid, started_at=began),
+        )
+
+    def told(self, words: Words) -> None:
+        """It is known what the agent is told."""
+        self._known = replace(self._known, agent_id=words.agent_id)
+        self._put(
+            CallChange(
+                call_id=self._id,
+                agent_id=words.agent_id,
+                version_id=words.version_id,
+                variables=words.variables or None,
+            )
+        )
+
+    def answered(self, call_sid: CallSid, now: float) -> None:
+        """The stream is open: the two hear each other."""
+        self._answered = now
+        change = CallChange(
+            call_id=self._id, call_sid=call_sid, status=Status.IN_PROGRESS, answered_at=self._at(now)
+        )
+        telling = self._telling(
+            Kind.ANSWERED, now, call_sid=call_sid, status=Status.IN_PROGRESS, answered_at=self._at(now)
+        )
+        self._put(change, self._event("answered", now), *telling)
+
+    def note(self, note: Note, now: float) -> None:
+        """What the bridge tells."""
+        match note:
+            case TurnReport():
+                self._put(self._spoken(note, now))
+            case CallerSaid(text=text):
+                self._put(self._caller_said(text, now))
+            case RoundTrip(took_ms=took_ms):
+                if len(self._trips) < _TRIPS_KEPT:
+                    self._trips.append(took_ms)
+            case FirstAudio(after_ms=after_ms):
+                at = self._at(now)
+                self._known = replace(self._known, first_audio_ms=after_ms)
+                self._put(CallChange(call_id=self._id, first_audio_at=at, first_audio_ms=after_ms))
+            case Joined(after_ms=after_ms):
+                self._put(self._event("agent_joined", now, {"after_ms": round(after_ms, 1)}))
+            case OptedOut():
+                inbound = self._plan.parties.direction is Direction.INBOUND
+                number = self._plan.parties.caller if inbound else self._plan.parties.called
+                fact = OptOutFact(number, "speech")
+                self._put(self._event("opted_out", now), *self._telling(Kind.OPTED_OUT, now, opt_out=fact))
+            case BargedIn(cut_ms=cut_ms):
+                self._put(self._event("barge_in", now, {"cut_ms": round(cut_ms)}))
+            case ToolAnswered():
+                data: Json = {"tool": note.name, "outcome": note.outcome, "took_ms": round(note.took_ms, 1)}
+                self._put(self._event("tool_answered", now, data))
+
+    def event(self, kind: str, now: float, data: Json | None = None) -> None:
+        """Something else happened."""
+        self._put(self._event(kind, now, data))
+
+    def ran(
+        self,
+        call: ToolCall,
+        began: float,
+        output: str | None = None,
+        *,
+        ended: float | None = None,
+        failed: bool = False,
+    ) -> None:
+        """A tool was asked for; with ``ended``, that it was answered."""
+        self._put(
+            ToolRun(
+                call_id=self._id,
+                tool_call_id=call.id,
+                name=call.name,
+                at=self._at(began),
+                arguments=dict(call.arguments),
+                output=None if output is None else output[:_LONGEST_OUTPUT],
+                failed=failed,
+                took_ms=None if ended is None else (ended - began) * 1000.0,
+            )
+        )
+
+    def answered_by(self, answered_by: str, now: float) -> None:
+        """Who answered a call we placed."""
+        change = CallChange(call_id=self._id, answered_by=answered_by)
+        self._known = replace(self._known, answered_by=answered_by)
+        self._put(change, self._event("answered_by", now, {"answered_by": answered_by}))
+
+    def recording(self) -> None:
+        """The recording has begun."""
+        self._put(CallChange(call_id=self._id, recording_state="recording"))
+
+    def recorded(self, result: RecordingResult, now: float) -> None:
+        """What became of the recording."""
+        path = None if result.path is None else result.path.name
+        state = "kept" if result.state is State.WHOLE else result.state.value
+        change = CallChange(call_id=self._id, recording_state=state, recording_path=path)
+        if result.path is None or state not in ("kept", "partial"):
+            self._put(change)
+            return
+        ms, size = result.seconds * 1000.0, round(result.seconds * BYTES_PER_S)
+        fact = RecordingFact(
+            f"{self._public_url}/v1/calls/{self._id}/recording", ms, size, state == "partial"
+        )
+        self._put(change, *self._telling(Kind.RECORDING_READY, now, recording=fact))
+
+    def over(self, report: CallReport, gateway_ms: float | None, now: float) -> None:
+        """The call is over. Of one we placed that nobody answered, the carrier says how it ended."""
+        ending = report.ending or Ending.GATEWAY_ERROR
+        data: Json = {"ending": ending.value, "by": ending.by}
+        if self._answered is None and self._plan.parties.direction is Direction.OUTBOUND:
+            self._put(
+                CallChange(call_id=self._id, session_id=report.session_id), self._event("let_go", now, data)
+            )
+            return
+        change = CallChange(
+            call_id=self._id,
+            session_id=report.session_id,
+            status=self._last_status(ending),
+            ending=ending.value,
+            ended_by=ending.by,
+            ended_at=self._at(now),
+            duration_ms=(now - self._answered) * 1000.0 if self._answered is not None else None,
+            agent_ms=median(self._agent) if self._agent else None,
+            carrier_ms=median(self._trips) if self._trips else None,
+            gateway_ms=gateway_ms,
+            digits_masked=True,
+        )
+        telling = self._telling(
+            Kind.ENDED,
+            now,
+            status=change.status,
+            ending=ending.value,
+            ended_by=ending.by,
+            ended_at=self._at(now),
+            duration_ms=change.duration_ms,
+        )
+        self._put(change, self._event("ended", now, data), *telling)
+
+    def _telling(self, kind: Kind, now: float, **learned: Any) -> list[AnyRecord]:
+        """The webhook of what happened, if anybody wants it; ``learned`` is known from now on."""
+        self._known = replace(self._known, at=self._at(now), **learned)
+        outgoing = self._tell(kind, self._known)
+        return [] if outgoing is None else [outgoing]
+
+    def _last_status(self, ending: Ending) -> Status:
+        if self._answered is not None:
+            return Status.COMPLETED
+        return Status.CANCELED if ending is Ending.CALLER_HUNG_UP else Status.FAILED
+
+    def _spoken(self, turn: TurnReport, now: float) -> Turn:
+        if turn.agent_ms is not None and turn.turn_id not in self._turns:
+            self._agent.append(turn.agent_ms)
+        sequence = self._turns.setdefault(turn.turn_id, self._next_turn())
+        return Turn(
+            call_id=self._id,
+            turn_id=turn.turn_id or f"agent-{sequence}",
+            sequence=sequence,
+            who=Speaker.AGENT,
+            at=self._at(now if turn.began_at is None else turn.began_at),
+            heard_text=turn.heard_text,
+            cut_text=turn.cut_text,
+            spoken_ms=turn.spoken_ms,
+            heard_ms=turn.heard_ms,
+            proved_ms=turn.proved_ms,
+            cut=turn.cut,
+            agent_ms=turn.agent_ms,
+            carrier_ms=self._trips[-1] if self._trips else None,
+        )
+
+    def _caller_said(self, text: str, now: float) -> Turn:
+        sequence = self._next_turn()
+        return Turn(
+            call_id=self._id,
+            turn_id=f"caller-{sequence}",
+            sequence=sequence,
+            who=Speaker.CALLER,
+            at=self._at(now),
+            heard_text=text,
+        )
+
+    def _event(self, kind: str, now: float, data: Json | None = None) -> Happening:
+        event = happening(self._id, kind, self._at(now), data, after=self._last_event)
+        self._last_event = event.sequence
+        return event
+
+    def _next_turn(self) -> int:
+        self._turn += 1
+        return self._turn
+
+
+def happening(
+    call_id: CallId, kind: str, at: datetime, data: Json | None = None, *, after: int = 0
+) -> Happening:
+    """An event of a call. Its number is the time in microseconds: in order, and no other writer has it."""
+    number = max(after + 1, int(at.timestamp() * 1_000_000))
+    return Happening(call_id=call_id, sequence=number, at=at, kind=kind, data=data or {})
