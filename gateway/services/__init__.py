@@ -1,0 +1,1 @@
+"""What the gateway's API and command line do, whoever asks: one module a subject, no doors of their own."""
