@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from gateway.cli.main import app
 from gateway.settings import HttpTool, Settings
+from gateway.store import describe
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py from the program itself: change the program, then run it. -->\n"
@@ -85,7 +86,7 @@ def _parameter(parameter: object) -> str:
     return f"| {shown} | {'' if plain else f'`{default}`'} | {text} |"
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+PAGES = {"settings.md": settings_page, "commands.md": commands_page, "store.md": describe.page}
 
 
 def stale() -> list[str]:

@@ -21,7 +21,7 @@ from gateway.clients.vatel import Vatel
 from gateway.errors import VendorError
 from gateway.ids import AgentId
 from gateway.settings import Settings
-from gateway.web.app import twilio_client
+from gateway.web.parts import twilio_client
 
 _LARGEST_SKEW_S: Final = 30.0
 """Signed webhooks and tokens allow about a minute."""

@@ -54,7 +54,7 @@ def address(bound: socket.socket) -> str:
 @contextlib.asynccontextmanager
 async def serving(settings: Settings, bound: socket.socket) -> AsyncIterator[Gateway]:
     """Have a gateway answer at a socket while the context lasts."""
-    gateway = app.build(settings)
+    gateway = app.build(settings, keep=False)
     guest = _Guest(server.config(gateway.app, HOST, 0))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bound))

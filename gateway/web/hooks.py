@@ -1,8 +1,9 @@
 """Twilio's webhooks: each is checked, read and answered at once."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -10,16 +11,24 @@ from twilio.twiml.voice_response import VoiceResponse
 
 from gateway import logs
 from gateway.calls.metrics import Metrics
+from gateway.calls.plan import Plan
 from gateway.calls.registry import Registry, Standing
 from gateway.errors import WireError
 from gateway.ids import E164, AccountSid
+from gateway.policy.machine import AnsweredBy
+from gateway.services.dial_twilio import CALL_PARAMETER
+from gateway.services.plans import Plans
+from gateway.store.identifiers import CallId, made_at
+from gateway.store.records import Json
 from gateway.wire import call_status, form, twiml
+from gateway.wire.call_status import CallReport
 from gateway.wire.form import Form
 from gateway.wire.signature import SignatureCheck
 
 _SIGNATURE: Final = "X-Twilio-Signature"
 _FORM: Final = "application/x-www-form-urlencoded"
 _CONNECTED: Final = frozenset({"completed", "answered"})
+_PLACED: Final = "outbound-api"
 _STREAM_ERROR: Final = "stream-error"
 
 
@@ -31,9 +40,16 @@ class Sentences:
     apology: str
     fallback_number: E164 | None
 
-    def otherwise(self) -> VoiceResponse:
-        """Connect to a person; without a number, apologise and hang up."""
-        return twiml.fallback(self.fallback, self.apology, self.fallback_number)
+    def otherwise(self, number: E164 | None = None) -> VoiceResponse:
+        """Connect to a person, by default the usual one; without a number, apologise and hang up."""
+        return twiml.fallback(self.fallback, self.apology, number or self.fallback_number)
+
+
+class Dialler(Protocol):
+    """Who places calls, and wants to know how far they are: ``gateway.services.dialling``."""
+
+    async def progress(self, report: CallReport, call_id: CallId | None = None) -> None:
+        """A status callback came. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +66,17 @@ class Hooks:
     def __init__(
         self,
         registry: Registry,
+        plans: Plans,
         check: SignatureCheck,
         account_sid: AccountSid,
         addresses: Addresses,
         sentences: Sentences,
         metrics: Metrics,
+        dialler: Dialler | None = None,
     ) -> None:
         self._registry = registry
+        self._plans = plans
+        self._dialler = dialler
         self._check = check
         self._account_sid = account_sid
         self._addresses = addresses
@@ -70,17 +90,25 @@ class Hooks:
 
     async def status(self, request: Request) -> Response:
         """How far a call has come."""
-        return await self._answer(request, self._status)
+        return await self._answer(request, partial(self._status, _call_id(request)))
 
     async def stream_status(self, request: Request) -> Response:
         """What became of a stream."""
         return await self._answer(request, self._stream_status)
 
+    async def amd(self, request: Request) -> Response:
+        """Who answered a call that was placed."""
+        return await self._answer(request, partial(self._amd, _call_id(request)))
+
+    async def fallback(self, request: Request) -> Response:
+        """A call whose webhook failed."""
+        return await self._answer(request, self._fallback)
+
     async def transfer(self, request: Request) -> Response:
         """What became of the person a caller was transferred to."""
         return await self._answer(request, self._transfer)
 
-    async def _answer(self, request: Request, act: Callable[[Form], str]) -> Response:
+    async def _answer(self, request: Request, act: Callable[[Form], str | Awaitable[str]]) -> Response:
         """Read and check the form, act on it, answer with TwiML."""
         door = request.scope["path"]  # not ``request.url``, into which the Host header goes
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
@@ -98,7 +126,8 @@ class Hooks:
         if fields.get("AccountSid") != self._account_sid:
             return self._refuse(door, "account", 403)
         try:
-            return Response(act(fields), media_type="text/xml")
+            text = act(fields)
+            return Response(text if isinstance(text, str) else await text, media_type="text/xml")
         except WireError:
             return self._refuse(door, "form", 400)
 
@@ -124,20 +153,43 @@ class Hooks:
             self._log.warning("call refused", call_sid=call_sid, reason=reason)
             return str(self._sentences.otherwise())
         try:
-            return registry.admit(call_sid, self._document)
+            plan = self._plans.inbound(progress, call_status.origin(fields))
+            return registry.admit(plan, call_sid, partial(self._document, plan))
         except Exception:  # noqa: BLE001 - the edge of a call: its caller is to be helped all the same
             self._log.exception("gateway error", call_sid=call_sid)
             return str(self._sentences.otherwise())
 
-    def _document(self, ticket: str) -> str:
+    def _document(self, plan: Plan, ticket: str) -> str:
         addresses = self._addresses
-        return twiml.connect(addresses.stream, ticket, addresses.stream_status, self._sentences.otherwise())
+        otherwise = self._sentences.otherwise(plan.fallback_number)
+        return twiml.connect(addresses.stream, ticket, addresses.stream_status, otherwise, notice=plan.notice)
 
-    def _status(self, fields: Form) -> str:
-        progress = call_status.call_progress(fields)
+    async def _status(self, call_id: CallId | None, fields: Form) -> str:
+        report = call_status.call_report(fields)
+        progress = report.progress
         self._log.info("call status", call_sid=progress.call_sid, status=progress.status.value)
+        if call_id is not None:  # the telephone may ring before Twilio's answer to our request is here
+            self._registry.named(call_id, progress.call_sid)
         self._registry.progress(progress.call_sid, progress.status)
+        if self._dialler is not None and (call_id is not None or progress.direction == _PLACED):
+            await self._dialler.progress(report, call_id)
         return twiml.empty()
+
+    def _amd(self, call_id: CallId | None, fields: Form) -> str:
+        verdict = call_status.verdict(fields)
+        if call_id is not None:
+            self._registry.named(call_id, verdict.call_sid)
+        self._log.info("answered by", call_sid=verdict.call_sid, answered_by=verdict.answered_by.value)
+        self._registry.verdict(verdict.call_sid, AnsweredBy(verdict.answered_by.value))
+        return twiml.empty()
+
+    def _fallback(self, fields: Form) -> str:
+        """Twilio could not get, or not use, our answer to a call."""
+        progress = call_status.call_progress(fields)
+        error = fields.get("ErrorCode", "")[:10]
+        self._log.warning("fallback asked for", call_sid=progress.call_sid, error=error)
+        self._metrics.refused.labels("twilio_fallback").inc()
+        return str(self._sentences.otherwise())
 
     def _stream_status(self, fields: Form) -> str:
         progress = call_status.stream_progress(fields)
@@ -154,9 +206,17 @@ class Hooks:
         self._log.info(
             "transfer over", call_sid=result.call_sid, status=result.status, duration_s=result.duration_s
         )
+        data: Json = {"status": result.status, "duration_s": result.duration_s}
+        self._registry.note(result.call_sid, "transfer_over", data)
         if result.status in _CONNECTED:
             return twiml.hang_up()
         return twiml.say_and_hang_up(self._sentences.apology)
+
+
+def _call_id(request: Request) -> CallId | None:
+    """The call that the address of a callback names. The address is signed, so it is one of ours."""
+    name = request.query_params.get(CALL_PARAMETER, "")
+    return CallId(name) if made_at(name) else None
 
 
 async def _body(request: Request) -> bytes:

@@ -23,6 +23,7 @@ from gateway.bridge.report import CallReport
 from gateway.emulators.twilio.call import Call
 from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
 from gateway.emulators.twilio.line import Line
+from gateway.emulators.twilio.people import Callee
 from gateway.emulators.twilio.services import Conduct, DialOutcome, PhoneNumber
 from gateway.emulators.vatel.account import DEFAULT_AGENT_ID, DEFAULT_API_KEY
 from gateway.emulators.vatel.behaviour import Behaviour
@@ -166,10 +167,13 @@ async def running_gateway(
     speed: float = 1.0,
     conduct: Conduct | None = None,
     dial: Mapping[str, DialOutcome] | None = None,
+    callees: Mapping[str, Callee] | None = None,
+    keep: bool = False,
 ) -> AsyncIterator[Rig]:
     """A gateway that answers NUMBER, and both its peers; asserts at the end that nothing leaked.
 
     Args:
+        keep: Whether calls are written down, into a folder of the test's.
         settings: Settings other than those that join the three.
         limits: Bounds of a call, where they are not the defaults.
         behaviour: How Vatel misbehaves.
@@ -186,12 +190,17 @@ async def running_gateway(
         vatel = await stack.enter_async_context(VatelEmulator(script=script, behaviour=behaviour))
         twilio = await stack.enter_async_context(
             TwilioEmulator(
-                numbers={NUMBER: phone}, speed=speed, conduct=conduct, dial=dial or {HUMAN: PERSON}
+                numbers={NUMBER: phone},
+                speed=speed,
+                conduct=conduct,
+                dial=dial or {HUMAN: PERSON},
+                callees=callees,
             )
         )
         chosen = settings_for(url, vatel.url, twilio.url, settings or {})
         output, trouble = stack.enter_context(_watched())
-        gateway = app.build(chosen, replace(Limits(playout_lead_ms=chosen.playout_lead_ms), **(limits or {})))
+        bounds = replace(Limits(playout_lead_ms=chosen.playout_lead_ms), **(limits or {}))
+        gateway = app.build(chosen, bounds, keep=keep)
         config = server.config(gateway.app, "127.0.0.1", 0, loop="asyncio")
         guest = GuestServer(config, gateway.registry, drain_timeout_s=chosen.drain_timeout)
         serving = asyncio.create_task(guest.serve(sockets=[socket_]))

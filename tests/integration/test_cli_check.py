@@ -46,7 +46,7 @@ async def installation(**changes: Any) -> AsyncIterator[tuple[Settings, TwilioEm
             "fallback_number": "+14155550199",
         }
         serving = settings.load(_env_file=None, **right)
-        async with LoopbackServer(app.build(serving).app, port=port):
+        async with LoopbackServer(app.build(serving, keep=False).app, port=port):
             yield settings.load(_env_file=None, **(right | changes)), twilio
 
 

@@ -12,8 +12,14 @@ from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
 from gateway.errors import (
     VendorError,
+    VendorForbidden,
+    VendorGarbled,
+    VendorNotFound,
     VendorRejected,
+    VendorThrottled,
     VendorTimeout,
+    VendorUnauthorized,
+    VendorUnavailable,
     VendorUnreachable,
     VendorUnusable,
 )
@@ -67,18 +73,18 @@ async def test_a_token_is_asked_for_as_documented() -> None:
     ("status", "kind", "remedy"),
     [
         (400, VendorRejected, "Check the credentials and the identifiers"),
-        (401, VendorRejected, "Check VATEL_API_KEY"),
-        (403, VendorRejected, "The agent belongs to another organization"),
-        (404, VendorRejected, "Check VATEL_AGENT_ID"),
-        (429, VendorUnusable, "Vatel asks to slow down"),
-        (503, VendorUnusable, "Check the vendor's status page"),
+        (401, VendorUnauthorized, "Check VATEL_API_KEY"),
+        (403, VendorForbidden, "The agent belongs to another organization"),
+        (404, VendorNotFound, "Check VATEL_AGENT_ID"),
+        (429, VendorThrottled, "Vatel asks to slow down"),
+        (503, VendorUnavailable, "Check the vendor's status page"),
         (302, VendorUnusable, "Check the vendor's status page"),
     ],
 )
 async def test_a_refusal_says_what_to_do(status: int, kind: type[VendorError], remedy: str) -> None:
     error = await refusal(response(status, '{"error": "because"}', Retry_After="7", Location="/elsewhere"))
     assert (type(error), error.status, error.retry_after_s) == (kind, status, 7.0)
-    assert error.retryable is (kind is VendorUnusable)
+    assert error.retryable is issubclass(kind, VendorUnusable)
     assert str(error) == f"Vatel answered {status}: because"
     assert error.remedy.startswith(remedy)
 
@@ -104,13 +110,23 @@ async def test_a_refusal_needs_no_reason(body: str | bytes) -> None:
         response(200, b'{"token": "\xff"}'),
         response(200, b" " * (10 * 1024 * 1024)),
         response(200, '{"token": "t-1"}', Content_Encoding="gzip"),
+    ],
+    ids=lambda answer: repr(answer)[:60],
+)
+async def test_an_answer_of_another_form_is_of_no_use(answer: Answer) -> None:
+    assert type(await refusal(answer)) is VendorGarbled
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
         b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         hanging_up,
     ],
     ids=lambda answer: repr(answer)[:60],
 )
-async def test_an_answer_of_no_use_may_be_asked_for_again(answer: Answer) -> None:
+async def test_what_is_no_http_is_of_no_use(answer: Answer) -> None:
     assert type(await refusal(answer)) is VendorUnusable
 
 
@@ -127,7 +143,7 @@ async def test_a_server_that_is_not_there_was_not_reached() -> None:
 
 
 async def test_agents_and_organizations_have_names() -> None:
-    async with Loopback(response(200, '{"name": "Reception", "id": 1}')) as server, pool() as http:
+    async with Loopback(response(200, '{"name": "Reception", "id": "1"}')) as server, pool() as http:
         vatel = Vatel(http, server.url, "key-1")
         assert (await vatel.agent(AGENT), await vatel.organization()) == ("Reception", "Reception")
     assert [request.target for request in server.requests] == ["/v1/agents/agent%2F1", "/v1/organization"]

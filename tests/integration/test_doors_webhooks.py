@@ -189,7 +189,9 @@ async def test_a_stream_that_failed_ends_its_call_at_once() -> None:
 
 async def test_a_gateway_that_fails_still_gives_the_caller_somebody_to_talk_to() -> None:
     loopback = "http://127.0.0.1:1"
-    broken = build(settings_for(loopback, loopback, loopback, {})).app  # its lifespan was never begun
+    broken = build(
+        settings_for(loopback, loopback, loopback, {}), keep=False
+    ).app  # its lifespan was never begun
     async with httpx.AsyncClient(transport=httpx.ASGITransport(broken), base_url=loopback) as http:
         answer = await Hand(loopback, http).post(VOICE, call_form(new_call_sid()))
     assert (answer.status_code, "<Dial" in answer.text, "<Stream" in answer.text) == (200, True, False)

@@ -1,0 +1,146 @@
+"""Where the parts are joined: settings in, everything that carries calls out."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+
+from gateway import settings as settings_module
+from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.requests import BUILT_IN
+from gateway.calls import toolbox
+from gateway.calls.call import Means
+from gateway.calls.metrics import Metrics
+from gateway.calls.registry import Registry
+from gateway.calls.scribe import Office
+from gateway.clients.http import pool
+from gateway.clients.twilio import Twilio
+from gateway.clients.vatel import Vatel
+from gateway.errors import SettingsError
+from gateway.ids import E164, AccountSid, AgentId
+from gateway.services.plans import Defaults, NoRoutes, Plans
+from gateway.settings import Settings
+from gateway.web.keeping import Keeping
+from gateway.wire.signature import SignatureCheck
+
+_PLACING_S: Final = 10.0
+"""How long Twilio may take over a request for a call: it takes a minute to find out what became of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """A pool for each peer, so that one that hangs takes no connection from another."""
+
+    vatel: httpx.AsyncClient = field(default_factory=pool)
+    twilio: httpx.AsyncClient = field(default_factory=pool)
+    tools: httpx.AsyncClient = field(default_factory=pool)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connections are kept open in here."""
+        async with self.vatel, self.twilio, self.tools:
+            yield
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that carries calls."""
+
+    settings: Settings
+    metrics: Metrics
+    pools: Pools
+    keeping: Keeping | None
+    vatel: Vatel
+    twilio: Twilio
+    patient_twilio: Twilio
+    registry: Registry
+    defaults: Defaults
+    plans: Plans
+    check: SignatureCheck
+    tools: frozenset[str]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Calls are carried in here; leaving it ends those that are not over, and then writes them down."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.pools.running())
+            if self.keeping is not None:
+                await stack.enter_async_context(self.keeping.running())
+            await stack.enter_async_context(self.registry.running())
+            yield
+
+
+def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True) -> Parts:
+    """Join the parts; without ``keep`` nothing is written down, and every number is as the settings say.
+
+    Raises:
+        SettingsError: a tool or the database is configured wrongly.
+    """
+    metrics, pools = Metrics(), Pools()
+    keeping = Keeping.of(settings, metrics) if keep else None
+    vatel = Vatel(pools.vatel, settings.vatel_base_url, settings.vatel_api_key.get_secret_value())
+    twilio = twilio_client(settings, pools.twilio)
+    tools = _tools(settings, pools)
+    means = Means(
+        vatel=vatel,
+        twilio=twilio,
+        tools=tools,
+        metrics=metrics,
+        transfer_url=f"{settings.public_url}/twilio/transfer",
+        recorder=keeping.recorder if keeping else None,
+        office=Office(settings.public_url, keeping.put, keeping.happenings) if keeping else Office(),
+    )
+    defaults = _defaults(settings, limits, tools)
+    return Parts(
+        settings=settings,
+        metrics=metrics,
+        pools=pools,
+        keeping=keeping,
+        vatel=vatel,
+        twilio=twilio,
+        patient_twilio=twilio_client(settings, pools.twilio, deadline_s=_PLACING_S),
+        registry=Registry(means, settings.max_calls),
+        defaults=defaults,
+        plans=Plans(defaults, keeping.routes, keeping.lookup) if keeping else Plans(defaults, NoRoutes()),
+        check=signature_check(settings),
+        tools=frozenset(tools),
+    )
+
+
+def signature_check(settings: Settings) -> SignatureCheck:
+    """What tells Twilio's requests from others'."""
+    tokens = [settings.twilio_auth_token, settings.twilio_auth_token_secondary]
+    return SignatureCheck(settings.public_url, [token.get_secret_value() for token in tokens if token])
+
+
+def twilio_client(settings: Settings, http: httpx.AsyncClient, *, deadline_s: float = 3.0) -> Twilio:
+    """The client for Twilio's REST API, with the API key if there is one."""
+    login = (settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
+    if settings.twilio_api_key and settings.twilio_api_secret:
+        login = (settings.twilio_api_key, settings.twilio_api_secret.get_secret_value())
+    return Twilio(
+        http, settings.twilio_base_url, AccountSid(settings.twilio_account_sid), login, deadline_s=deadline_s
+    )
+
+
+def _tools(settings: Settings, pools: Pools) -> dict[str, toolbox.Tool]:
+    config = settings_module.load_config(settings.gateway_config)
+    tools = toolbox.load(settings.gateway_tools, config.tools, pools.tools)
+    taken = BUILT_IN & tools.keys()
+    if taken:
+        raise SettingsError(f"tools can't be named {', '.join(sorted(taken))}: those are built in")
+    return dict(tools)
+
+
+def _defaults(settings: Settings, limits: Limits | None, tools: dict[str, toolbox.Tool]) -> Defaults:
+    return Defaults(
+        AgentId(settings.vatel_agent_id),
+        ToolBook(
+            {name: tool.timeout_s for name, tool in tools.items()},
+            tuple(E164(number) for number in settings.allowed_transfers),
+        ),
+        limits or Limits(playout_lead_ms=settings.playout_lead_ms),
+        E164(settings.fallback_number) if settings.fallback_number else None,
+    )

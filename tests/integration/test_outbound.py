@@ -1,0 +1,226 @@
+"""Calls that are placed, from the request to the record: who answered, what was heard, how it ended."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.emulators.twilio.call import Call
+from gateway.emulators.twilio.people import Callee, Machine, Outcome
+from gateway.emulators.twilio.services import DialOutcome
+from gateway.emulators.vatel.behaviour import Behaviour
+from gateway.emulators.vatel.script import Listen, Say, Script
+from tests.integration.gateway_rig import HUMAN, NUMBER, Rig, anyio_backend, running_gateway, until
+
+pytestmark = pytest.mark.anyio
+__all__ = ["anyio_backend"]
+CALLEE = "+14155550177"
+KEY = "key-of-the-first-operator"
+GREETING = Script(steps=(Say(text="Hello, this is the clinic."), Listen(timeout_s=30)))
+
+
+@dataclass
+class Desk:
+    """An operator at the API."""
+
+    rig: Rig
+    http: httpx.AsyncClient
+
+    async def place(self, **more: Any) -> str:
+        """Ask for a call; its name."""
+        answer = await self.http.post("/v1/calls", json={"to": CALLEE} | more)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def show(self, call_id: str) -> dict[str, Any]:
+        """The record of a call."""
+        records = self.rig.gateway.parts.keeping
+        assert records is not None
+        assert await records.journal.flush(5)
+        answer = await self.http.get(f"/v1/calls/{call_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def call(self) -> Call:
+        """Twilio's end of the call that was placed."""
+        await until(lambda: self.rig.twilio.calls)
+        return self.rig.twilio.calls[0]
+
+    async def ended(self, call_id: str) -> dict[str, Any]:
+        """The record of a call once it is over."""
+        await (await self.call()).wait_over(20)
+        return await self.settled(call_id)
+
+    async def settled(self, call_id: str) -> dict[str, Any]:
+        """The record of a call that is over, as soon as it says so."""
+        for _ in range(200):
+            shown = await self.show(call_id)
+            if shown["ended_at"] and shown["ending"]:
+                return shown
+        raise AssertionError(shown)
+
+
+@asynccontextmanager
+async def desk(
+    folder: Path,
+    callee: Callee,
+    *,
+    script: Script = GREETING,
+    settings: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> AsyncIterator[Desk]:
+    """A gateway that may call somebody who behaves as scripted."""
+    chosen = {
+        "database_url": f"sqlite:///{folder}/gateway.db",
+        "spool_dir": folder / "spool",
+        "recordings_dir": folder / "recordings",
+        "gateway_api_key": KEY,
+        "twilio_phone_number": NUMBER,
+        "dial_rate": 20,
+    } | dict(settings or {})
+    async with running_gateway(
+        script=script, settings=chosen, callees={CALLEE: callee}, keep=True, **more
+    ) as rig:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with httpx.AsyncClient(base_url=rig.url, headers=headers, trust_env=False) as http:
+            yield Desk(rig, http)
+
+
+async def test_a_call_that_is_answered_hears_the_agent_at_once(tmp_path: Path) -> None:
+    slow = Behaviour(token_delay_s=0.4, connect_delay_s=0.3)
+    async with desk(tmp_path, Callee(after_s=2.0), behaviour=slow) as at:
+        name = await at.place()
+        call = await at.call()
+        line = await call.stream()
+        await line.wait_heard(0.5)
+        await call.hang_up()
+        shown = await at.ended(name)
+    assert shown["first_audio_ms"] < 400  # one after the other it would be 700 and more
+    assert (shown["direction"], shown["status"], shown["ending"]) == (
+        "outbound",
+        "completed",
+        "caller_hung_up",
+    )
+    assert (shown["from"], shown["to"]) == (NUMBER, CALLEE)
+
+
+@pytest.mark.parametrize(
+    ("callee", "status"),
+    [
+        (Callee(Outcome.BUSY, 0.3), "busy"),
+        (Callee(Outcome.NO_ANSWER, 0.3), "no_answer"),
+        (Callee(Outcome.FAILED, 0.3, sip_code=503), "failed"),
+        (Callee(Outcome.CANCELED, 0.3), "canceled"),
+    ],
+)
+async def test_a_call_that_nobody_takes_leaves_a_record_and_no_session(
+    tmp_path: Path, callee: Callee, status: str
+) -> None:
+    async with desk(tmp_path, callee) as at:
+        shown = await at.ended(await at.place(ring_timeout=5))
+        assert (shown["status"], shown["ending"], shown["answered_at"]) == (status, status, None)
+        await until(lambda: not at.rig.vatel.live)
+
+
+async def test_a_machine_is_hung_up_on(tmp_path: Path) -> None:
+    callee = Callee(after_s=0.2, answered_by="machine_start", amd_after_s=1.0)
+    async with desk(tmp_path, callee) as at:
+        shown = await at.ended(await at.place(machine_detection="hang_up"))
+    assert (shown["ending"], shown["ended_by"], shown["answered_by"]) == (
+        "machine",
+        "gateway",
+        "machine_start",
+    )
+
+
+async def test_a_message_is_left_after_the_beep_and_known_to_be_whole(tmp_path: Path) -> None:
+    callee = Callee(after_s=0.2, machine=Machine(greeting_s=2.0))
+    async with desk(tmp_path, callee) as at:
+        name = await at.place(machine_detection="leave_message", message="Please call the clinic back.")
+        shown = await at.ended(name)
+        answer = await at.http.get(f"/v1/calls/{name}/transcript")
+        last = answer.json()["turns"][-1]
+    assert (shown["ending"], shown["ended_by"]) == ("message_left", "gateway")
+    assert last["turn_id"] == "announcement"
+    assert not last["cut"]
+    assert last["proved_ms"] == last["spoken_ms"] > 0
+
+
+async def test_a_call_is_hung_up_by_request(tmp_path: Path) -> None:
+    async with desk(tmp_path, Callee(after_s=0.2)) as at:
+        name = await at.place()
+        await (await (await at.call()).stream()).wait_heard(0.3)
+        assert (await at.http.post(f"/v1/calls/{name}/hangup")).status_code in (200, 202, 204)
+        shown = await at.ended(name)
+    assert (shown["ending"], shown["ended_by"]) == ("hung_up", "api")
+
+
+@pytest.mark.parametrize(
+    ("person", "status", "speed"),
+    [
+        (DialOutcome(after_s=0.1, talk_s=0.3), "completed", 1.0),
+        (DialOutcome(Outcome.BUSY, after_s=0.1), "busy", 1.0),
+        (DialOutcome(Outcome.NO_ANSWER, after_s=0.1), "no-answer", 8.0),
+    ],
+)
+async def test_a_call_is_transferred_by_request_and_what_came_of_it_is_known(
+    tmp_path: Path, person: DialOutcome, status: str, speed: float
+) -> None:
+    async with desk(tmp_path, Callee(after_s=0.2), dial={HUMAN: person}, speed=speed) as at:
+        name = await at.place()
+        await (await (await at.call()).stream()).wait_heard(0.3)
+        answer = await at.http.post(f"/v1/calls/{name}/transfer", json={"to": HUMAN})
+        assert answer.status_code in (200, 202, 204), answer.text
+        shown = await at.ended(name)
+        answer = await at.http.get(f"/v1/calls/{name}/events")
+        over = [event for event in answer.json()["events"] if event["kind"] == "transfer_over"]
+    assert (shown["ending"], shown["ended_by"]) == ("transferred", "transfer")
+    assert [event["data"]["status"] for event in over] == [status]
+
+
+async def test_a_call_that_rings_is_cancelled_by_request(tmp_path: Path) -> None:
+    async with desk(tmp_path, Callee(after_s=30)) as at:
+        name = await at.place()
+        call = await at.call()
+        await until(lambda: call.status.value == "ringing")
+        assert (await at.http.post(f"/v1/calls/{name}/hangup")).status_code in (200, 202, 204)
+        shown = await at.ended(name)
+    assert shown["status"] == "canceled"
+    assert shown["answered_at"] is None
+
+
+async def test_twilios_ledger_and_our_records_agree_call_by_call(tmp_path: Path) -> None:
+    people = {
+        f"+1415555017{digit}": callee
+        for digit, callee in enumerate(
+            [
+                Callee(after_s=0.1, hang_up_after_s=0.5),
+                Callee(Outcome.BUSY, 0.1),
+                Callee(Outcome.FAILED, 0.1, sip_code=503),
+                Callee(after_s=0.1, answered_by="machine_start", amd_after_s=0.3),
+                Callee(after_s=0.3, hang_up_after_s=0.2),
+            ]
+        )
+    }
+    async with desk(tmp_path, Callee()) as at:
+        at.rig.twilio.callees.update(people)
+        names = {
+            number: await at.place(to=number, machine_detection="hang_up", ring_timeout=5)
+            for number in people
+        }
+        await until(lambda: len(at.rig.twilio.calls) == len(people))
+        for call in list(at.rig.twilio.calls):
+            await call.wait_over(20)
+        shown = {number: await at.settled(name) for number, name in names.items()}
+        ledger = {entry.to: entry for entry in at.rig.twilio.ledger.entries()}
+        listed = (await at.http.get("/v1/calls", params={"direction": "outbound"})).json()["calls"]
+    assert ledger.keys() == people.keys() == {call["to"] for call in listed}
+    for number, entry in ledger.items():
+        record = shown[number]
+        assert (record["call_sid"], record["status"]) == (entry.sid, entry.status.value.replace("-", "_"))
+        assert record["from"] == entry.from_
+        assert (record["answered_at"] is None) == (entry.started is None)
