@@ -111,7 +111,7 @@ async def test_a_refusal_needs_no_reason(body: str | bytes) -> None:
         response(200, b" " * (10 * 1024 * 1024)),
         response(200, '{"token": "t-1"}', Content_Encoding="gzip"),
     ],
-    ids=lambda answer: repr(answer)[:60],
+    ids=lambda answer: getattr(answer, "__name__", repr(answer)[:60]),
 )
 async def test_an_answer_of_another_form_is_of_no_use(answer: Answer) -> None:
     assert type(await refusal(answer)) is VendorGarbled
@@ -124,7 +124,7 @@ async def test_an_answer_of_another_form_is_of_no_use(answer: Answer) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         hanging_up,
     ],
-    ids=lambda answer: repr(answer)[:60],
+    ids=lambda answer: getattr(answer, "__name__", repr(answer)[:60]),
 )
 async def test_what_is_no_http_is_of_no_use(answer: Answer) -> None:
     assert type(await refusal(answer)) is VendorUnusable
@@ -254,7 +254,7 @@ async def test_a_refusal_of_twilios_says_what_to_do(
         response(200, b" " * (2 * 1024 * 1024)),
         hanging_up,
     ],
-    ids=lambda answer: repr(answer)[:50],
+    ids=lambda answer: getattr(answer, "__name__", repr(answer)[:50]),
 )
 async def test_garbage_from_twilio_is_of_no_use(answer: Answer) -> None:
     with pytest.raises(VendorUnusable):

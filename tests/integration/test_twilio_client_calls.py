@@ -116,7 +116,7 @@ async def hanging_up(writer: asyncio.StreamWriter) -> None:
         response(201, QUEUED * 10_000),
         response(302, "", Location="https://elsewhere.example"),
     ],
-    ids=lambda answer: repr(answer)[:40],
+    ids=lambda answer: getattr(answer, "__name__", repr(answer)[:40]),
 )
 async def test_a_call_that_may_exist_is_told_from_one_that_does_not(answer: Answer) -> None:
     async with asking(answer, deadline_s=DEADLINE_S) as (twilio, server):
