@@ -4,6 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := $(VENV)/.bench-ready
+# Tests mostly wait for calls that take place in real time: more of them at once than there are cores.
+WORKERS ?= 4
 
 .PHONY: demo test check unit bench bench-ready coverage lock clean help
 
@@ -14,7 +16,7 @@ demo: $(READY)   ## One real conversation between two emulators through the gate
 	$(BIN)/vatel-gateway demo
 
 test: $(READY)   ## Unit and integration tests
-	$(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m pytest tests/unit tests/integration -n $(WORKERS) --dist worksteal
 
 unit: $(READY)   ## The tests of the pure core, in seconds
 	$(BIN)/python -m pytest tests/unit
