@@ -185,7 +185,7 @@ class Call:
                 self._spawn(self._transfer(command))
             case commands.Tell(note=note):
                 self._narrator.note(note)
-                self._scribe.note(note, at)
+                self._scribe.note(note, at, self._caller.delay_ms if self._caller is not None else None)
             case commands.HangUp() | commands.FallBack() | commands.Release():
                 self._final.set_result(command)
             case _:

@@ -15,8 +15,8 @@ from gateway import logs
 from gateway.bridge.events import CallerLost, CarrierEnded, HandOver
 from gateway.bridge.report import CallReport
 from gateway.calls.call import Call, Means
+from gateway.calls.entries import happening, refused
 from gateway.calls.plan import Plan
-from gateway.calls.scribe import happening
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
 from gateway.ids import CallSid
@@ -72,6 +72,7 @@ class Registry:
         self._invited: dict[CallId, _Invited] = {}
         self._sids: dict[CallId, CallSid] = {}
         self._finished: OrderedDict[CallSid, CallId] = OrderedDict()
+        self._refused: deque[CallSid] = deque(maxlen=_RECENT_KEPT)
         self._tickets = Tickets()
         self._group: asyncio.TaskGroup | None = None
         self._draining = False
@@ -114,6 +115,14 @@ class Registry:
         text = document(self._tickets.issue(plan.call_id, asyncio.get_running_loop().time()))
         self._begin(plan, call_sid, text)
         return text
+
+    def turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> None:
+        """Write down a call that is not taken, once, however often Twilio asks."""
+        if call_sid in self._refused:
+            return
+        self._refused.append(call_sid)
+        office = self._means.office
+        office.put(refused(plan, call_sid, reason, office.clock.at(time.monotonic())))
 
     def document(self, call_sid: CallSid) -> str:
         """What a live call was answered with."""

@@ -19,11 +19,11 @@ from gateway.bridge.report import (
     ToolAnswered,
     TurnReport,
 )
+from gateway.calls.entries import happening
 from gateway.calls.facts import Facts, Kind, OptOutFact, RecordingFact, Tell, tell_nobody
 from gateway.calls.plan import Plan, Words
 from gateway.calls.recording_file import BYTES_PER_S, RecordingResult, State
 from gateway.ids import CallSid
-from gateway.store.identifiers import CallId
 from gateway.store.records import (
     AnyRecord,
     CallChange,
@@ -99,10 +99,12 @@ class Scribe:
         self._turns: dict[str, int] = {}
         self._trips: list[float] = []
         self._agent: list[float] = []
+        self._rang = 0.0
         self._answered: float | None = None
 
     def admitted(self, call_sid: CallSid | None, now: float) -> None:
         """The call is taken. For one we placed this adds what was not known when it was asked for."""
+        self._rang = now
         plan, parties = self._plan, self._plan.parties
         began = self._at(now) if parties.direction is Direction.INBOUND else None
         self._put(
@@ -138,19 +140,29 @@ class Scribe:
     def answered(self, call_sid: CallSid, now: float) -> None:
         """The stream is open: the two hear each other."""
         self._answered = now
+        ring_ms = (now - self._rang) * 1000.0
         change = CallChange(
-            call_id=self._id, call_sid=call_sid, status=Status.IN_PROGRESS, answered_at=self._at(now)
+            call_id=self._id,
+            call_sid=call_sid,
+            status=Status.IN_PROGRESS,
+            answered_at=self._at(now),
+            ring_ms=ring_ms,
         )
         telling = self._telling(
-            Kind.ANSWERED, now, call_sid=call_sid, status=Status.IN_PROGRESS, answered_at=self._at(now)
+            Kind.ANSWERED,
+            now,
+            call_sid=call_sid,
+            status=Status.IN_PROGRESS,
+            answered_at=self._at(now),
+            ring_ms=ring_ms,
         )
         self._put(change, self._event("answered", now), *telling)
 
-    def note(self, note: Note, now: float) -> None:
-        """What the bridge tells."""
+    def note(self, note: Note, now: float, gateway_ms: float | None = None) -> None:
+        """What the bridge tells; ``gateway_ms`` is how long agent audio has taken through the gateway."""
         match note:
             case TurnReport():
-                self._put(self._spoken(note, now))
+                self._put(self._spoken(note, now, gateway_ms))
             case CallerSaid(text=text):
                 self._put(self._caller_said(text, now))
             case RoundTrip(took_ms=took_ms):
@@ -268,7 +280,7 @@ class Scribe:
             return Status.COMPLETED
         return Status.CANCELED if ending is Ending.CALLER_HUNG_UP else Status.FAILED
 
-    def _spoken(self, turn: TurnReport, now: float) -> Turn:
+    def _spoken(self, turn: TurnReport, now: float, gateway_ms: float | None) -> Turn:
         if turn.agent_ms is not None and turn.turn_id not in self._turns:
             self._agent.append(turn.agent_ms)
         sequence = self._turns.setdefault(turn.turn_id, self._next_turn())
@@ -285,6 +297,7 @@ class Scribe:
             proved_ms=turn.proved_ms,
             cut=turn.cut,
             agent_ms=turn.agent_ms,
+            gateway_ms=gateway_ms,
             carrier_ms=self._trips[-1] if self._trips else None,
         )
 
@@ -307,11 +320,3 @@ class Scribe:
     def _next_turn(self) -> int:
         self._turn += 1
         return self._turn
-
-
-def happening(
-    call_id: CallId, kind: str, at: datetime, data: Json | None = None, *, after: int = 0
-) -> Happening:
-    """An event of a call. Its number is the time in microseconds: in order, and no other writer has it."""
-    number = max(after + 1, int(at.timestamp() * 1_000_000))
-    return Happening(call_id=call_id, sequence=number, at=at, kind=kind, data=data or {})

@@ -10,6 +10,7 @@ safe side. A callback says it without any doubt, since its address names the cal
 https://www.twilio.com/docs/voice/api/call-resource
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +21,7 @@ from gateway.clients.twilio.orders import Detect, Detection, Document, NewCall, 
 from gateway.clients.twilio.refusals import OutcomeUnknown
 from gateway.clients.twilio.values import CallRecord
 from gateway.errors import VendorError
+from gateway.ids import E164
 from gateway.policy.machine import Mode
 from gateway.services.dial_terms import MOST_LISTED, Known, OutboundPlan, Taken
 from gateway.wire import twiml
@@ -45,9 +47,16 @@ class TwilioCarrier:
 
     proves_absence = True
 
-    def __init__(self, twilio: Twilio, addresses: OutboundAddresses) -> None:
+    def __init__(
+        self,
+        twilio: Twilio,
+        addresses: OutboundAddresses,
+        notice: Callable[[E164], str] = lambda _: "",
+    ) -> None:
+        """``notice`` says what is heard first in calls from a number: that they are recorded."""
         self._twilio = twilio
         self._addresses = addresses
+        self._notice = notice
 
     async def place(self, plan: OutboundPlan, ticket: str) -> Taken:
         """Ask for the call, once.
@@ -92,10 +101,12 @@ class TwilioCarrier:
     def order(self, plan: OutboundPlan, ticket: str) -> NewCall:
         """What Twilio is asked. The document goes along: when somebody answers, nobody needs to be asked."""
         addresses, named = self._addresses, urlencode({CALL_PARAMETER: plan.call_id})
+        notice = self._notice(plan.from_)
+        document = twiml.outbound(addresses.stream, ticket, addresses.stream_status, notice=notice)
         return NewCall(
             to=plan.to,
             from_=plan.from_,
-            document=Document(twiml=twiml.outbound(addresses.stream, ticket, addresses.stream_status)),
+            document=Document(twiml=document),
             status_url=f"{addresses.status}?{named}",
             detection=_detection(plan.machine_detection, f"{addresses.machine}?{named}"),
             ring_s=plan.ring_timeout_s,

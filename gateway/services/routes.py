@@ -112,6 +112,11 @@ class Routes:
         """How a number is answered; None: as the settings say. At once, and without the database."""
         return self._routes.get(E164(number))
 
+    def notice(self, number: E164) -> str:
+        """What is heard before calls of a number are recorded; nothing if they are not."""
+        route = self._routes.get(number)
+        return (route.recording_notice or "") if route is not None and route.recording else ""
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Routes are there, and kept fresh, in here.

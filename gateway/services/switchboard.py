@@ -83,7 +83,7 @@ class CallSwitchboard:
             words=words,
             book=book(defaults.book, route.tools, route.transfer_numbers),
             limits=replace(usual, stream_timeout_s=wanted.ring_timeout_s + _MARGIN_S),
-            record=route.recording and not route.recording_notice,
+            record=route.recording,
             callee=Callee(wanted.machine_detection, wanted.message or ""),
             callback_url=wanted.callback_url or "",
             metadata=wanted.metadata,

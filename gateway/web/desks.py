@@ -106,7 +106,10 @@ def _dialler(parts: Parts, keeping: Keeping, tell: DialTell, rules: DialRules) -
         switchboard=CallSwitchboard(
             parts.registry, parts.defaults, keeping.routes, settings.twilio_auth_token
         ),
-        carriers={Via.GATEWAY: TwilioCarrier(parts.patient_twilio, addresses), Via.VATEL: through_vatel},
+        carriers={
+            Via.GATEWAY: TwilioCarrier(parts.patient_twilio, addresses, keeping.routes.notice),
+            Via.VATEL: through_vatel,
+        },
         owner=new_owner(),
         times=DialTimes(rate_per_s=settings.dial_rate),
         tell=tell,

@@ -14,7 +14,7 @@ from gateway.calls.metrics import Metrics
 from gateway.calls.plan import Plan
 from gateway.calls.registry import Registry, Standing
 from gateway.errors import WireError
-from gateway.ids import E164, AccountSid
+from gateway.ids import E164, AccountSid, CallSid
 from gateway.policy.machine import AnsweredBy
 from gateway.services.dial_twilio import CALL_PARAMETER
 from gateway.services.plans import Plans
@@ -147,17 +147,20 @@ class Hooks:
                 return twiml.hang_up()
             case Standing.NEW:
                 refusal = registry.refusal()
-        if refusal or progress.status.final:
-            reason = refusal or "over"
-            self._metrics.refused.labels(reason).inc()
-            self._log.warning("call refused", call_sid=call_sid, reason=reason)
-            return str(self._sentences.otherwise())
         try:
             plan = self._plans.inbound(progress, call_status.origin(fields))
+            if refusal or progress.status.final:
+                return self._turn_away(plan, call_sid, refusal or "over")
             return registry.admit(plan, call_sid, partial(self._document, plan))
         except Exception:  # noqa: BLE001 - the edge of a call: its caller is to be helped all the same
             self._log.exception("gateway error", call_sid=call_sid)
             return str(self._sentences.otherwise())
+
+    def _turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> str:
+        self._metrics.refused.labels(reason).inc()
+        self._log.warning("call refused", call_sid=call_sid, reason=reason)
+        self._registry.turn_away(plan, call_sid, reason)
+        return str(self._sentences.otherwise(plan.fallback_number))
 
     def _document(self, plan: Plan, ticket: str) -> str:
         addresses = self._addresses

@@ -14,7 +14,7 @@ from gateway.emulators.twilio.people import Callee, Machine, Outcome
 from gateway.emulators.twilio.services import DialOutcome
 from gateway.emulators.vatel.behaviour import Behaviour
 from gateway.emulators.vatel.script import Listen, Say, Script
-from tests.integration.gateway_rig import HUMAN, NUMBER, Rig, anyio_backend, running_gateway, until
+from tests.integration.gateway_rig import HUMAN, NUMBER, Rig, anyio_backend, running_gateway, until, verbs
 
 pytestmark = pytest.mark.anyio
 __all__ = ["anyio_backend"]
@@ -224,3 +224,20 @@ async def test_twilios_ledger_and_our_records_agree_call_by_call(tmp_path: Path)
         assert (record["call_sid"], record["status"]) == (entry.sid, entry.status.value.replace("-", "_"))
         assert record["from"] == entry.from_
         assert (record["answered_at"] is None) == (entry.started is None)
+
+
+async def test_who_is_recorded_hears_so_before_anything_else(tmp_path: Path) -> None:
+    async with desk(tmp_path, Callee(after_s=0.2, hang_up_after_s=4.0)) as at:
+        route = {"recording": True, "recording_notice": "This call is recorded."}
+        assert (await at.http.put(f"/v1/numbers/{NUMBER}/route", json=route)).is_success
+        name = await at.place()
+        shown = await at.ended(name)
+        for _ in range(100):
+            shown = await at.show(name)
+            if shown["recording_state"] == "kept":
+                break
+        call = await at.call()
+        sound = await at.http.get(f"/v1/calls/{name}/recording")
+    assert verbs(call)[:2] == ["Say", "Connect"]
+    assert shown["recording_state"] == "kept"
+    assert sound.content.startswith(b"RIFF")

@@ -138,3 +138,19 @@ async def test_a_number_has_its_own_agent_words_and_recording(tmp_path: Path) ->
     assert len(sound) / rate >= 1.0
     assert abs(sound[:, 1]).max() > 0.05
     assert verbs(talk.call)[:2] == ["Say", "Connect"]
+
+
+async def test_a_call_that_is_not_taken_is_written_down_once(tmp_path: Path) -> None:
+    async with running_gateway(settings=kept(tmp_path, max_calls=1), keep=True) as rig:
+        talk = await rig.conversation()
+        refused = await rig.call()
+        await refused.wait_over(20)
+        keeping = rig.gateway.parts.keeping
+        assert keeping is not None
+        assert await keeping.journal.flush(5)
+        async with keeping.database.read() as connection:
+            written = await calls.by_sid(connection, CallSid(refused.sid))
+        await talk.call.hang_up()
+    assert written is not None
+    assert (written.status, written.ending, written.ended_by) == (Status.FAILED, "full", "limit")
+    assert (written.from_number, written.to_number) == (CALLER, NUMBER)
