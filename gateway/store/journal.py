@@ -214,7 +214,7 @@ class Journal:
 
     async def _close(self, flushed: bool) -> None:
         await self._to_disk()
-        if flushed:  # what went to disk beside the tables a moment ago need not wait there for the next process
+        if flushed:  # what went to disk beside the tables need not wait there for the next process
             with suppress(StoreError, OSError, TimeoutError):
                 async with asyncio.timeout(self._limits.deadline_s):
                     while not self._spill.empty:
