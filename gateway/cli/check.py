@@ -18,9 +18,10 @@ from gateway.calls import toolbox
 from gateway.clients.doctor import Doctor, Reply
 from gateway.clients.http import pool
 from gateway.clients.vatel import Vatel
-from gateway.errors import VendorError
+from gateway.errors import GatewayError, VendorError
 from gateway.ids import AgentId
 from gateway.settings import Settings
+from gateway.store.database import Database
 from gateway.web.parts import twilio_client
 
 _LARGEST_SKEW_S: Final = 30.0
@@ -67,7 +68,7 @@ async def examine(chosen: Settings, *, offline: bool = False) -> list[Finding]:
         findings = [*_settings(chosen, http)]
         if offline:
             return findings
-        checks = (_vatel, _twilio, _number, _way_in, _clock)
+        checks = (_database, _vatel, _twilio, _number, _way_in, _clock)
         results = await asyncio.gather(*(one(chosen, http) for one in checks))
     return findings + [finding for result in results for finding in result]
 
@@ -87,6 +88,15 @@ def _settings(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:
                 "Set FALLBACK_NUMBER to connect them to a person.",
             )
         )
+    if chosen.gateway_api_key is None:
+        findings.append(
+            Finding(
+                "API",
+                Verdict.WARNING,
+                "nobody can use it but with keys of `keys create`",
+                "Set GATEWAY_API_KEY for the first one.",
+            )
+        )
     if not chosen.twilio_api_key:
         findings.append(
             Finding(
@@ -97,6 +107,17 @@ def _settings(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:
             )
         )
     return findings
+
+
+async def _database(chosen: Settings, _http: httpx.AsyncClient) -> list[Finding]:
+    async def opened() -> str:
+        async with Database.open(chosen.database_url):
+            return f"its schema is this gateway's; recordings go to {chosen.recordings_dir}"
+
+    try:
+        return [Finding("database", Verdict.OK, await opened())]
+    except GatewayError as error:
+        return [Finding("database", Verdict.FAILED, str(error), error.remedy)]
 
 
 async def _vatel(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import anyio
 import pytest
 
 from gateway import settings
@@ -33,8 +34,14 @@ async def installation(**changes: Any) -> AsyncIterator[tuple[Settings, TwilioEm
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     numbers = {NUMBER: PhoneNumber(voice_url=f"{url}/twilio/voice")}
-    async with VatelEmulator() as vatel, TwilioEmulator(numbers=numbers) as twilio:
+    async with (
+        VatelEmulator() as vatel,
+        TwilioEmulator(numbers=numbers) as twilio,
+        anyio.TemporaryDirectory() as folder,
+    ):
         right: dict[str, Any] = {
+            "database_url": f"sqlite:///{folder}/gateway.db",
+            "gateway_api_key": "key-of-the-first-operator",
             "public_url": url,
             "vatel_api_key": vatel.api_key,
             "vatel_base_url": vatel.url,
@@ -91,3 +98,9 @@ async def test_a_trunk_that_takes_the_calls_elsewhere_is_found() -> None:
 async def test_a_missing_fallback_number_is_a_warning() -> None:
     found = await findings(fallback_number=None)
     assert found["fallback"].verdict is Verdict.WARNING
+
+
+async def test_a_database_that_cannot_be_used_is_a_finding() -> None:
+    found = await findings(database_url="sqlite:////nowhere/at/all/gateway.db")
+    assert found["database"].verdict is Verdict.FAILED
+    assert found["database"].remedy

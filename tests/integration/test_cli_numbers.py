@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +41,19 @@ class Outcome:
         return max(map(len, self.out.splitlines()))
 
 
-async def start(*arguments: str, folder: Path, **environment: str) -> asyncio.subprocess.Process:
+async def start(
+    *arguments: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: int = asyncio.subprocess.DEVNULL,
+) -> asyncio.subprocess.Process:
     """Begin a command in a folder; nothing of this process's settings reaches it."""
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TZ": "UTC"}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", *arguments),
-        env=given | environment,
+        env=given | dict(environment),
         cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -68,7 +73,7 @@ async def outcome(process: asyncio.subprocess.Process) -> Outcome:
 
 async def run(*arguments: str, folder: Path, **environment: str) -> Outcome:
     """Run a command to its end."""
-    return await outcome(await start(*arguments, folder=folder, **environment))
+    return await outcome(await start(*arguments, folder=folder, environment=environment))
 
 
 @dataclass
