@@ -71,10 +71,10 @@ class Call:
         self._scribe = Scribe(plan, means.office)
         self._loop = asyncio.get_running_loop()
         self._bridge = Bridge(plan.limits, plan.book)
-        self._agent = AgentLine(means.vatel, self._from_agent, self._log)
+        self._watched = plan.callee.machines is not Mode.OFF
+        self._agent = AgentLine(means.vatel, self._watch_agent if self._watched else self.feed, self._log)
         self._words: Words | None = None
         self._watch = CalleeWatch(plan.callee.machines, self.feed, self._speak_message, self._answered_by)
-        self._watched = plan.callee.machines is not Mode.OFF
         self._recording = means.recorder.open(plan.call_id) if means.recorder and plan.record else None
         self._caller: CallerLine | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -224,10 +224,9 @@ class Call:
         self._scribe.told(self._words)
         await self._agent.join(self._words)
 
-    def _from_agent(self, event: events.Event) -> None:
+    def _watch_agent(self, event: events.Event) -> None:
         self.feed(event)
-        if self._watched:
-            self._watch.hear(event)
+        self._watch.hear(event)
 
     def _speak_message(self, done: Callable[[bytes], None]) -> None:
         async def speak(words: Words) -> None:
