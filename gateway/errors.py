@@ -132,7 +132,10 @@ class TicketRefused(Refused):
 
 
 class VendorError(GatewayError):
-    """A vendor did not do what it was asked."""
+    """A vendor did not do what it was asked.
+
+    ``said`` is what it wrote, which may quote anything that was sent: for whoever asked, not for a log.
+    """
 
     fault = Fault.VENDOR
 
@@ -144,11 +147,13 @@ class VendorError(GatewayError):
         status: int | None = None,
         code: int | None = None,
         retry_after_s: float | None = None,
+        said: str = "",
     ) -> None:
         super().__init__(message, remedy=remedy)
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
+        self.said = said
 
 
 class VendorTimeout(VendorError):

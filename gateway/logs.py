@@ -20,6 +20,9 @@ _LONGEST: Final = 500
 _LONGEST_TRACE: Final = 8000
 _DEEPEST: Final = 5
 _MOST: Final = 50
+_SHORTEST_SECRET: Final = 8
+_MOST_SECRETS: Final = 200
+_hidden: Final[list[str]] = []
 _QUIET: Final = ("httpx", "httpcore", "twilio", "websockets", "picows", "uvicorn.access")
 
 
@@ -67,6 +70,19 @@ def masked(number: str) -> str:
     return f"+…{found[1]}" if found else ("…" if number else "")
 
 
+def hide(*secrets: str) -> None:
+    """Let these texts leave nowhere, whatever they stand in. Short ones could be words, and are let be."""
+    _hidden.extend(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET and secret not in _hidden)
+    del _hidden[:-_MOST_SECRETS]
+
+
+def conceal(text: str) -> str:
+    """A text of somebody else's without the secrets that are hidden."""
+    for secret in _hidden:
+        text = text.replace(secret, "…")
+    return text
+
+
 def scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last net: no telephone number, token or endless text leaves, whatever was logged."""
     for key, value in event.items():
@@ -96,6 +112,7 @@ def _line(text: str) -> str:
 
 
 def _clean(text: str) -> str:
+    text = conceal(text)
     text = _NUMBER.sub(r"+…\1", text)
     for secret in _SECRETS:
         text = secret.sub(r"\1…", text)

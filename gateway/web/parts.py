@@ -1,12 +1,14 @@
 """Where the parts are joined: settings in, everything that carries calls out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
+from pydantic import SecretStr
 
+from gateway import logs
 from gateway import settings as settings_module
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.requests import BUILT_IN
@@ -22,6 +24,7 @@ from gateway.errors import SettingsError
 from gateway.ids import E164, AccountSid, AgentId
 from gateway.services.plans import Defaults, NoRoutes, Plans
 from gateway.settings import Settings
+from gateway.store import address
 from gateway.web.keeping import Keeping
 from gateway.wire.signature import SignatureCheck
 
@@ -78,6 +81,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     Raises:
         SettingsError: a tool or the database is configured wrongly.
     """
+    logs.hide(*_secrets(settings))
     metrics, pools = Metrics(), Pools()
     keeping = Keeping.of(settings, metrics) if keep else None
     vatel = Vatel(pools.vatel, settings.vatel_base_url, settings.vatel_api_key.get_secret_value())
@@ -107,6 +111,17 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         check=signature_check(settings),
         tools=frozenset(tools),
     )
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """What is to be read nowhere, even if a vendor quotes it."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+    for tool in settings_module.load_config(settings.gateway_config).tools.values():
+        yield tool.secret.get_secret_value()
+    yield str(address.parse(settings.database_url).url.password or "")
 
 
 def signature_check(settings: Settings) -> SignatureCheck:

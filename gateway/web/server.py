@@ -157,7 +157,7 @@ def config(
         date_header=False,
         # Signatures are checked against PUBLIC_URL, and a peer's word for its address is not taken.
         proxy_headers=False,
-        timeout_keep_alive=5,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
         backlog=2048,
     )

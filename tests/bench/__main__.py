@@ -17,6 +17,12 @@ BENCHES: tuple[tuple[str, ...], ...] = (
     ("barge_in",),
     ("drain",),
     ("leaks",),
+    ("answer",),
+    ("webhook",),
+    ("store_list",),
+    ("store_away",),
+    ("webhooks",),
+    ("dial_crash",),
 )
 """Modules of this package with a ``main``, and their arguments here."""
 TIMEOUT_S = 1800.0

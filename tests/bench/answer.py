@@ -111,7 +111,7 @@ async def answered(at: Operator, calls: int, at_once: int) -> tuple[list[float],
             line = await call.stream()
             await line.wait_heard(0.5)
             answered_at = at.rig.twilio.now - call.since_answer_s
-            heard.append((line.opened_at + (line.first_audio_at or 0.0) - answered_at) * 1000)
+            heard.append(((line.opened_at or 0.0) + (line.first_audio_at or 0.0) - answered_at) * 1000)
             await call.hang_up()
             recorded.append(await at.first_audio_ms(name))
         finally:

@@ -85,7 +85,7 @@ async def test_a_refusal_says_what_to_do(status: int, kind: type[VendorError], r
     error = await refusal(response(status, '{"error": "because"}', Retry_After="7", Location="/elsewhere"))
     assert (type(error), error.status, error.retry_after_s) == (kind, status, 7.0)
     assert error.retryable is issubclass(kind, VendorUnusable)
-    assert str(error) == f"Vatel answered {status}: because"
+    assert (str(error), error.said) == (f"Vatel answered {status}", "because")
     assert error.remedy.startswith(remedy)
 
 

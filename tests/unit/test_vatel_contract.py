@@ -214,7 +214,7 @@ async def test_the_client_needs_no_field_of_an_answer(operation: Operation) -> N
 async def test_the_client_tells_refusals_apart(operation: Operation) -> None:
     remedies = set()
     for status in operation.refusals:
-        with pytest.raises(VendorError, match=f"Vatel answered {status}: because") as caught:
+        with pytest.raises(VendorError, match=f"^Vatel answered {status}$") as caught:
             await carried_out(operation, response(status, '{"error": "because"}'))
         assert (type(caught.value), caught.value.status) == (KINDS[status], status)
         remedies.add(caught.value.remedy)

@@ -48,11 +48,12 @@ def refusal(status: object, code: object, message: str, *, retry_after_s: float 
     kind = VendorRejected if 400 <= status < 500 and status != 429 and not passing else VendorUnusable
     page = f"See https://www.twilio.com/docs/api/errors/{code}" if code > _LARGEST_STATUS else None
     return kind(
-        f"Twilio answered {status}, code {code}: {message[:200]}",
+        f"Twilio answered {status}, code {code}",
         remedy=meaning.remedy if meaning else page,
         status=status,
         code=code,
         retry_after_s=retry_after_s,
+        said=message[:200],
     )
 
 

@@ -52,12 +52,12 @@ def refusal(answer: Answer, remedies: Mapping[int, str], hidden: Sequence[str] =
     """
     status = answer.status
     kind = _KINDS.get(status) or (VendorRejected if 400 <= status < 500 else VendorUnusable)
-    reason = _reason(answer.body, hidden)
     return kind(
-        f"Vatel answered {status}" + (f": {reason}" if reason else ""),
+        f"Vatel answered {status}",
         remedy=remedies.get(status, _REMEDIES.get(status)),
         status=status,
         retry_after_s=answer.retry_after_s,
+        said=_reason(answer.body, hidden),
     )
 
 

@@ -32,6 +32,7 @@ from gateway.web.api.number_models import (
 from gateway.web.api.problem import FieldError, Kind, Problem, invalid
 from gateway.web.api.scopes import Scope
 
+_VENDORS: Final = (Kind.VENDOR, Kind.VENDOR_BUSY)
 _GROUP: Final = "Numbers"
 _NUMBER: Final = "/v1/numbers/{number}"
 _ROUTE: Final = f"{_NUMBER}/route"
@@ -58,13 +59,13 @@ class NumbersApi:
             Endpoint(
                 "POST", "/v1/numbers/import", "import_number", "Import a number to Vatel",
                 Scope.NUMBERS_WRITE, self.bring, body=ImportBody, answer=ImportedAnswer, status=201,
-                problems=(Kind.CONFLICT,), group=_GROUP,
+                problems=(Kind.CONFLICT, *_VENDORS), group=_GROUP,
                 description="Vatel asks Twilio about the number, with the account's auth token.",
             ),
             Endpoint(
                 "PATCH", _NUMBER, "label_number", "Call a number something else", Scope.NUMBERS_WRITE,
                 self.label, path_values=NumberPath, body=LabelBody, answer=LabelAnswer,
-                problems=(Kind.NOT_FOUND,), group=_GROUP,
+                problems=(Kind.NOT_FOUND, *_VENDORS), group=_GROUP,
                 description="At Vatel too, if the number is imported there.",
             ),
         ]  # fmt: skip
@@ -78,7 +79,7 @@ class NumbersApi:
             ),
             Endpoint(
                 "PUT", _ROUTE, "put_route", "Have a number answered so", Scope.NUMBERS_WRITE, self.put_route,
-                path_values=NumberPath, body=RouteBody, answer=RouteAnswer, group=_GROUP,
+                path_values=NumberPath, body=RouteBody, answer=RouteAnswer, problems=_VENDORS, group=_GROUP,
                 description="From the next call on; whatever the route was before is replaced.",
             ),
             Endpoint(
@@ -94,14 +95,14 @@ class NumbersApi:
             Endpoint(
                 "POST", f"{_NUMBER}/connect", "connect_number", "Have Twilio call this gateway",
                 Scope.NUMBERS_WRITE, self.connect, path_values=NumberPath, answer=ConnectionAnswer,
-                problems=(Kind.NOT_FOUND, Kind.CONFLICT), group=_GROUP,
+                problems=(Kind.NOT_FOUND, Kind.CONFLICT, *_VENDORS), group=_GROUP,
                 description="What took the number's calls before is remembered. Twice is the same as once; "
                 "what failed half-way may be asked again.",
             ),
             Endpoint(
                 "POST", f"{_NUMBER}/disconnect", "disconnect_number", "Restore what was there before",
                 Scope.NUMBERS_WRITE, self.disconnect, path_values=NumberPath, query=DisconnectQuery,
-                answer=ConnectionAnswer, problems=(Kind.NOT_FOUND, Kind.CONFLICT), group=_GROUP,
+                answer=ConnectionAnswer, problems=(Kind.NOT_FOUND, Kind.CONFLICT, *_VENDORS), group=_GROUP,
                 description="409 if somebody has sent the calls elsewhere since: `force` restores it still.",
             ),
         ]  # fmt: skip

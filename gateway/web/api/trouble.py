@@ -89,12 +89,12 @@ def _refused(error: GatewayError, field: str | None, code: str | None) -> Proble
 
 
 def _vendor(error: VendorError) -> Problem:
-    text = str(error)
+    text, said = str(error), logs.conceal(error.said)
     words = VendorWords(
         name=next((name for name in _VENDORS if text.startswith(name)), "vendor"),
         status=error.status,
         code=error.code,
-        message=f"{text}. {error.remedy}"[:LONGEST_DETAIL],
+        message=". ".join(part for part in (text, said, error.remedy) if part)[:LONGEST_DETAIL],
     )
     if isinstance(error, VendorThrottled) or error.status == _THROTTLED:
         return Problem(Kind.VENDOR_BUSY, text, vendor=words, headers=_after(error.retry_after_s))
