@@ -23,7 +23,7 @@ levels and 200 members a level.
 
 While a call lives, nothing in it waits for the database. Its records go to a journal in memory, and from
 there into the tables within milliseconds, in order; what was put into the journal at once is committed at
-once, so that a call's end and the webhooks that tell it stand or fall together. What has waited for 0.25 s,
+once, so that a call's end and the webhooks that tell it stand or fall together. What has waited for 0.8 s,
 because the database is away or slow, is moved to a file: one of JSON lines for each process, at most 1 GiB.
 It is written to the tables as soon as they can be had, after a restart too, by whichever process finds it.
 Every entry has a number, and `journal_streams` is written in the same transaction: no entry counts twice.

@@ -34,7 +34,8 @@ class JournalLimits:
     memory: Bounds = field(default_factory=Bounds)
     disk_bytes: int = 1024 * 1024 * 1024
     deadline_s: float = 2.0  # for a batch; a slower database is one that is away
-    patience_s: float = 0.25  # what has waited in memory for so long goes to disk
+    gather_s: float = 0.5  # entries wait so long for others: a transaction each would cost dear
+    patience_s: float = 0.8  # what has waited in memory for so long goes to disk
     first_retry_s: float = 0.1
     last_retry_s: float = 5.0
     close_s: float = 5.0
@@ -63,6 +64,7 @@ class Journal:
         self._arrived = asyncio.Event()
         self._closing = asyncio.Event()
         self._settled = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._retry_s = 0.0
         self._log = logs.get()
         self.counts = Counts()
@@ -117,6 +119,7 @@ class Journal:
     async def flush(self, deadline_s: float) -> bool:
         """Wait until everything put so far, and all on disk, is in the tables. False if it takes too long."""
         self._wake()
+        self._urgent.set()
         try:
             async with asyncio.timeout(deadline_s):
                 await self._settled.wait()
@@ -140,6 +143,7 @@ class Journal:
     async def _write(self) -> None:
         while not self._closing.is_set():
             await self._work.wait()
+            await self._gather()
             self._work.clear()
             try:
                 await self._drain()
@@ -147,6 +151,12 @@ class Journal:
                 self._away(error)
                 await self._pause(self._retry_s)
                 self._work.set()
+
+    async def _gather(self) -> None:
+        """Let more entries come, unless somebody waits for those that are there."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.gather_s):
+                await self._urgent.wait()
 
     async def _drain(self) -> None:
         while self._queue or not self._spill.empty:
@@ -161,6 +171,7 @@ class Journal:
                 await self._drain_disk()
             self._retry_s = 0.0
         self._settled.set()
+        self._urgent.clear()
 
     async def _drain_disk(self) -> None:
         chunk = await asyncio.to_thread(self._spill.peek, _BATCH, _BATCH_BYTES)
