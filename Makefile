@@ -38,7 +38,7 @@ bench: $(BENCH)  ## Every figure of docs/explanation, measured on this machine
 	$(BIN)/python -m tests.bench
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --upgrade
+	--no-emit-index-url --no-header --no-strip-extras --upgrade
 
 lock: $(READY)   ## Lock the requirements anew, with hashes
 	$(BIN)/python -m pip install --quiet uv

@@ -244,3 +244,11 @@ def test_agent_audio_has_a_bound_even_if_the_bridge_had_none() -> None:
     for _ in range(200):
         stereo.sent(spoken(1, RATE), BEGAN)
     assert apart(stereo.finish(BEGAN + 200.0))[1].rstrip(QUIET) == (spoken(1, RATE) * 60)[:AHEAD]
+
+
+def test_beginning_twice_changes_nothing() -> None:
+    once, twice = begun(), begun()
+    for stereo in (once, twice):
+        stereo.caller(spoken(1), BEGAN)
+    twice.begin(BEGAN + 0.01)
+    assert twice.finish(BEGAN + 0.02) == once.finish(BEGAN + 0.02)

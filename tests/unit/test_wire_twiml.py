@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twilio.twiml.voice_response import VoiceResponse
 
 from gateway.errors import BridgeError
 from gateway.ids import E164
@@ -170,3 +171,15 @@ def test_control_characters_are_removed_from_every_place() -> None:
     document = twiml.dial(twiml.Person(E164(odd), odd, odd, caller_id=E164(odd)))
     dialling, number = list(ET.fromstring(document).iter())[1:]
     assert (dialling.get("action"), dialling.get("callerId"), number.get("url"), number.text) == ("ab",) * 4
+
+
+def test_a_notice_is_heard_before_the_stream_opens() -> None:
+    document = twiml.outbound(STREAM, "t", STATUS, notice="This call\x00 is recorded.")
+    assert verbs(document) == ["Say", "Connect", "Hangup"]
+    assert ET.fromstring(document)[0].text == "This call is recorded."
+
+
+def test_text_between_verbs_is_cleaned_as_well() -> None:
+    response = VoiceResponse()
+    response.append("a\x00b")
+    assert ET.fromstring(twiml.written(response)).text == "ab"
