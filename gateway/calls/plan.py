@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from gateway.bridge.history import Line
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.clients.vatel.agent import VersionId
 from gateway.ids import E164, AgentId
@@ -61,6 +62,8 @@ class Plan:
         callback_url: Where the events of the call go; empty for the default.
         api_key_id: The key that asked for the call.
         metadata: What the customer attached.
+        past: What was said before this process took the call over; empty for a call that begins here.
+        epoch: How often the call was taken over.
     """
 
     call_id: CallId
@@ -75,3 +78,5 @@ class Plan:
     callback_url: str = field(default="", repr=False)
     api_key_id: KeyId | None = None
     metadata: Json = field(default_factory=dict, repr=False)
+    past: tuple[Line, ...] = field(default=(), repr=False)
+    epoch: int = 0
