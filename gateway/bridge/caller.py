@@ -5,6 +5,7 @@ from collections import deque
 from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.transcode import CallerToAgent
 from gateway.bridge.limits import Limits
+from gateway.bridge.voice import Voice
 from gateway.wire.media_stream import Media, Start
 
 
@@ -17,6 +18,7 @@ class CallerLeg:
         self._early: deque[bytes] = deque()
         self._early_size = 0
         self._filter = CallerToAgent()
+        self._voice = Voice()
         self._sequence = 0
         self._heard_at = 0.0
         self.opened_at: float | None = None
@@ -56,7 +58,22 @@ class CallerLeg:
             self.duplicates += 1
             return False
         self._sequence = media.sequence
+        self._voice.hear(media.payload, now)
         return True
+
+    @property
+    def voiced_at(self) -> float | None:
+        """When the caller was last heard to speak, to a tenth of a second; ``None`` before the first word."""
+        return self._voice.at
+
+    @property
+    def voiced_ms(self) -> float:
+        """For how long the caller has spoken since the count was reset, to a tenth of a second."""
+        return self._voice.ms
+
+    def reset_voiced(self) -> None:
+        """Count spoken time from zero."""
+        self._voice.reset()
 
     def silent(self, now: float) -> bool:
         """Whether nothing came for too long. Asked when ``check_at`` has come, not with every frame."""
