@@ -32,6 +32,7 @@ class Server:
     """The server's side of a test: TwiML by path, requests and frames as they came."""
 
     twiml: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     status: dict[str, int] = field(default_factory=dict)
     forms: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     bad_signatures: list[str] = field(default_factory=list)
@@ -64,6 +65,8 @@ class Server:
             self.bad_signatures.append(url)
         path = request.url.path
         self.forms.append((path, params or dict(request.query_params)))
+        if path in self.files:
+            return Response(self.files[path], media_type="audio/wav")
         body = (
             self.twiml.get(path, "<Response/>").replace("{media}", self.media_url).replace("{url}", self.url)
         )

@@ -198,6 +198,11 @@ class Call:
         if self.lines:
             self.lines[-1].end(line_end(order))
 
+    @property
+    def order(self) -> Order | None:
+        """What the call is to do instead, once it was broken in on."""
+        return self._order
+
     def take_order(self) -> Order | None:
         """The order that interrupted the call; from now on the next one may."""
         order = self._order

@@ -25,6 +25,7 @@ from gateway.emulators.twilio.exchange import Exchange
 from gateway.emulators.twilio.faults import RestFault
 from gateway.emulators.twilio.ledger import Ledger
 from gateway.emulators.twilio.line_clock import LoopClock
+from gateway.emulators.twilio.queues import Queues
 from gateway.emulators.twilio.records import CallStatus, Direction, Event, RestRecord, WebhookRecord
 from gateway.emulators.twilio.services import Account, Callee, Conduct, DialOutcome, PhoneNumber, Services
 from gateway.emulators.twilio.shelf import Shelf
@@ -176,6 +177,11 @@ class TwilioEmulator:
     def queued(self) -> list[Call]:
         """The outbound calls that wait for their turn (``Conduct.calls_per_second``)."""
         return [call for call in self.calls if call.status is CallStatus.QUEUED]
+
+    @property
+    def queues(self) -> Queues:
+        """The queues that ``<Enqueue>`` puts callers into."""
+        return self._parts.services.queues
 
     @property
     def shelf(self) -> Shelf:

@@ -16,6 +16,7 @@ from gateway.emulators.twilio.people import Callee as Callee
 from gateway.emulators.twilio.people import DialOutcome as DialOutcome
 from gateway.emulators.twilio.people import Machine as Machine
 from gateway.emulators.twilio.people import Outcome as Outcome
+from gateway.emulators.twilio.queues import Queues
 from gateway.emulators.twilio.records import CallStatus, Event, new_sid
 from gateway.emulators.twilio.shelf import Shelf
 from gateway.emulators.twilio.webhooks import Webhooks
@@ -116,6 +117,7 @@ class Services:
         self.calls: dict[str, Call] = {}
         self.ledger = Ledger(self.calls, self.price)
         self.shelf = Shelf()
+        self.queues = Queues(clock)
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._on_event = on_event
 

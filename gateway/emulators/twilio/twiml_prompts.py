@@ -3,7 +3,13 @@
 https://www.twilio.com/docs/voice/twiml/gather
 """
 
+import io
+from urllib.parse import urlsplit
+
+from gateway.emulators.twilio.line_audio import RATE, AudioUnusable, read_wav
+from gateway.emulators.twilio.outbox import Post
 from gateway.emulators.twilio.records import new_sid
+from gateway.emulators.twilio.services import LOOPBACK
 from gateway.emulators.twilio.twiml import Verb
 from gateway.emulators.twilio.twiml_stage import Stage, Step
 
@@ -12,6 +18,7 @@ PLAY_S = 1.0
 DIGIT_S = 0.25
 WAIT_DIGIT_S = 0.5
 FOREVER_S = 1e6
+BAD_MEDIA = 12300
 PROMPTS = frozenset({"Say", "Play", "Pause"})
 
 
@@ -28,6 +35,32 @@ def prompt(stage: Stage, verb: Verb) -> float:
     if digits:
         return loops * sum(WAIT_DIGIT_S if digit in "wW" else DIGIT_S for digit in digits)
     return loops * PLAY_S
+
+
+async def perform(stage: Stage, verb: Verb) -> None:
+    """Carry a Say, Play or Pause out: let the time pass that it takes."""
+    seconds = prompt(stage, verb)
+    if verb.name == "Play" and not verb.get("digits"):
+        seconds *= await _length_s(stage, verb) / PLAY_S
+    await stage.call.rest(seconds)
+
+
+async def _length_s(stage: Stage, verb: Verb) -> float:
+    """How long a file plays. What is not on this machine is not fetched, and plays for a second.
+
+    https://www.twilio.com/docs/voice/twiml/play: a file that cannot be had is skipped.
+    """
+    url = stage.absolute(verb.text)
+    if urlsplit(stage.services.conduct.reach(url)).hostname not in LOOPBACK:
+        return PLAY_S
+    answer = await stage.call.race(stage.outbox.send(Post("media", url, "GET", {})))
+    if answer.error is not None:
+        return 0.0
+    try:
+        return len(read_wav(io.BytesIO(answer.body))) / RATE
+    except AudioUnusable as exc:
+        stage.call.complain(BAD_MEDIA, f"<Play> {url}: {exc}")
+        return 0.0
 
 
 async def gather(stage: Stage, verb: Verb) -> Step:

@@ -1,6 +1,6 @@
 """Fetches a call's TwiML and executes it, verb by verb (https://www.twilio.com/docs/voice/twiml)."""
 
-from gateway.emulators.twilio import twiml_dial, twiml_prompts, twiml_stream
+from gateway.emulators.twilio import twiml_dial, twiml_prompts, twiml_queue, twiml_stream
 from gateway.emulators.twilio.call import Call, Interrupted
 from gateway.emulators.twilio.call_terms import Source
 from gateway.emulators.twilio.outbox import Outbox, Post
@@ -84,7 +84,7 @@ class Run:
         return page
 
     async def _execute(self, source: Source, verbs: tuple[Verb, ...]) -> Source | EndedBy:
-        stage = Stage(self._call, self._services, self._outbox, source, self._whisper)
+        stage = Stage(self._call, self._services, self._outbox, source, self._whisper, self._fetch)
         for verb in verbs:
             self._call.check()
             if not _keeps_ringing(verb):
@@ -127,8 +127,10 @@ class Run:
             case "Record":
                 return await twiml_prompts.record(stage, verb)
             case "Say" | "Play" | "Pause":
-                await stage.call.rest(twiml_prompts.prompt(stage, verb))
+                await twiml_prompts.perform(stage, verb)
                 return None
+            case "Enqueue":
+                return await twiml_queue.enqueue(stage, verb)
             case _:
                 return await self._turn(stage, verb)
 
@@ -146,9 +148,8 @@ class Run:
                 busy = verb.get("reason") == "busy"
                 self.reject = CallStatus.BUSY if busy else CallStatus.NO_ANSWER
                 return EndedBy.REJECT
-            case "Enqueue":
-                # Nobody serves the emulator's queues: the caller waits until somebody breaks in.
-                await stage.call.rest(twiml_prompts.FOREVER_S)
+            case "Leave":
+                stage.call.complain(SCHEMA_WARNING, "<Leave>, and the caller is in no queue")
             case "Start" | "Stop":
                 stage.call.complain(SCHEMA_WARNING, f"<{verb.name}> is written down, not carried out")
             case _:
