@@ -15,6 +15,7 @@ from typing import Any, Final, assert_never
 from starlette.websockets import WebSocket
 
 from gateway import logs
+from gateway.audio.clips import Clips
 from gateway.bridge import commands, events
 from gateway.bridge.commands import SendAudio
 from gateway.bridge.machine import Bridge
@@ -57,6 +58,7 @@ class Means:
     transfer_url: str
     recorder: Recorder | None = None
     office: Office = field(default_factory=Office)
+    clips: Clips = field(default_factory=Clips)
 
 
 class Call:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from gateway import logs, settings
-from gateway.calls import toolbox
+from gateway.calls import clip_files, toolbox
 from gateway.clients.doctor import Doctor, Reply
 from gateway.clients.http import pool
 from gateway.clients.vatel import Vatel
@@ -76,6 +76,7 @@ async def examine(chosen: Settings, *, offline: bool = False) -> list[Finding]:
 def _settings(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:
     """Settings that are well formed can still be unwise; wrong ones have raised before this."""
     tools = toolbox.load(chosen.gateway_tools, settings.load_config(chosen.gateway_config).tools, http)
+    clip_files.load(chosen.language, chosen.clips_dir)
     findings = [
         Finding("settings", Verdict.OK, f"read; {len(tools)} tools: {', '.join(sorted(tools)) or 'none'}")
     ]

@@ -110,8 +110,13 @@ class Template:
 
 
 def quote(value: str) -> str:
-    """A cleaned value as data in a prompt: a JSON string within which no quote, bracket or brace occurs."""
-    return f'<value>"{_ESCAPED.sub(_code, value)}"</value>'
+    """A cleaned value as data in a prompt, marked as a value."""
+    return f"<value>{json_string(value)}</value>"
+
+
+def json_string(value: str) -> str:
+    """A text as a JSON string of one line, within which no quote, bracket or brace of any script occurs."""
+    return f'"{_ESCAPED.sub(_code, value)}"'
 
 
 def _code(match: re.Match[str]) -> str:

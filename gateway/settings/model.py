@@ -1,5 +1,6 @@
 """The settings and their defaults. ``docs/reference/settings.md`` is read off here."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -67,6 +68,13 @@ class Settings(BaseSettings):
         default="We are sorry, nobody can take your call right now. Please try again later. Goodbye.",
         max_length=500,
         description="What callers hear when nobody can be had.",
+    )
+
+    language: Literal["de", "en", "es", "fr", "it", "nl", "pt"] = Field(
+        default="en", description="The language of what the gateway itself says when a vendor fails."
+    )
+    clips_dir: Path | None = Field(
+        default=None, description="Your own recordings of that, as `LANGUAGE/NAME.wav`, in place of ours."
     )
 
     gateway_config: Path | None = Field(default=None, description="A TOML file with HTTP tools.")
@@ -169,6 +177,12 @@ class Settings(BaseSettings):
             return tuple(telephone_number(str(item)) for item in value)
         except ValueError as error:
             raise ValueError(f"each of them {error}") from None
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _first_language(cls, value: object) -> object:
+        """A login shell may hold a list of locales under this name, such as ``de_AT:de:en``."""
+        return re.split(r"[:_.@-]", value.lower())[0] if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from gateway import logs
 from gateway import settings as settings_module
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.requests import BUILT_IN
-from gateway.calls import toolbox
+from gateway.calls import clip_files, toolbox
 from gateway.calls.call import Means
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
@@ -79,7 +79,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     """Join the parts; without ``keep`` nothing is written down, and every number is as the settings say.
 
     Raises:
-        SettingsError: a tool or the database is configured wrongly.
+        SettingsError: a tool, a clip or the database is configured wrongly.
     """
     logs.hide(*_secrets(settings))
     metrics, pools = Metrics(), Pools()
@@ -95,6 +95,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         transfer_url=f"{settings.public_url}/twilio/transfer",
         recorder=keeping.recorder if keeping else None,
         office=Office(settings.public_url, keeping.put, keeping.happenings) if keeping else Office(),
+        clips=clip_files.load(settings.language, settings.clips_dir),
     )
     defaults = _defaults(settings, limits, tools)
     return Parts(
