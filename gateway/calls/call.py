@@ -33,6 +33,7 @@ from gateway.calls.scribe import Office, Scribe
 from gateway.calls.toolbox import Tool, ToolContext
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
+from gateway.clients.vatel.agent_book import AgentBook
 from gateway.errors import ToolError, VendorError
 from gateway.ids import CallSid
 from gateway.policy.machine import AnsweredBy, Mode
@@ -58,6 +59,7 @@ class Means:
     transfer_url: str
     recorder: Recorder | None = None
     office: Office = field(default_factory=Office)
+    book: AgentBook | None = None
     clips: Clips = field(default_factory=Clips)
 
 

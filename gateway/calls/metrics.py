@@ -42,6 +42,9 @@ class Metrics:
         )
         self.records = self._gauge("records", "What became of records, since the start", "outcome")
         self.deliveries = self._gauge("deliveries", "What became of events, since the start", "outcome")
+        self.agent_words = self._gauge(
+            "agent_words", "What became of questions for agents' own words, since the start", "outcome"
+        )
         self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import httpx
@@ -20,6 +21,7 @@ from gateway.calls.scribe import Office
 from gateway.clients.http import pool
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
+from gateway.clients.vatel.agent_book import AgentBook
 from gateway.errors import SettingsError
 from gateway.ids import E164, AccountSid, AgentId
 from gateway.services.plans import Defaults, NoRoutes, Plans
@@ -56,6 +58,7 @@ class Parts:
     pools: Pools
     keeping: Keeping | None
     vatel: Vatel
+    book: AgentBook
     twilio: Twilio
     patient_twilio: Twilio
     registry: Registry
@@ -71,6 +74,8 @@ class Parts:
             await stack.enter_async_context(self.pools.running())
             if self.keeping is not None:
                 await stack.enter_async_context(self.keeping.running())
+            await stack.enter_async_context(self.book.running())
+            self.book.known(self.defaults.agent_id)
             await stack.enter_async_context(self.registry.running())
             yield
 
@@ -85,10 +90,13 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     metrics, pools = Metrics(), Pools()
     keeping = Keeping.of(settings, metrics) if keep else None
     vatel = Vatel(pools.vatel, settings.vatel_base_url, settings.vatel_api_key.get_secret_value())
+    book = AgentBook(vatel.agents)
+    _measure(metrics, book)
     twilio = twilio_client(settings, pools.twilio)
     tools = _tools(settings, pools)
     means = Means(
         vatel=vatel,
+        book=book,
         twilio=twilio,
         tools=tools,
         metrics=metrics,
@@ -104,6 +112,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         pools=pools,
         keeping=keeping,
         vatel=vatel,
+        book=book,
         twilio=twilio,
         patient_twilio=twilio_client(settings, pools.twilio, deadline_s=_PLACING_S),
         registry=Registry(means, settings.max_calls),
@@ -112,6 +121,11 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         check=signature_check(settings),
         tools=frozenset(tools),
     )
+
+
+def _measure(metrics: Metrics, book: AgentBook) -> None:
+    for outcome in ("answered", "failed"):
+        metrics.agent_words.labels(outcome).set_function(partial(getattr, book.counts, outcome))
 
 
 def _secrets(settings: Settings) -> Iterator[str]:
