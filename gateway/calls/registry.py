@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -13,10 +13,12 @@ from starlette.websockets import WebSocket
 
 from gateway import logs
 from gateway.bridge.events import CallerLost, CarrierEnded, HandOver
-from gateway.bridge.report import CallReport
+from gateway.bridge.report import CallReport, Ending
 from gateway.calls.call import Call, Means
+from gateway.calls.documents import Documents
 from gateway.calls.entries import happening, refused
-from gateway.calls.plan import Plan
+from gateway.calls.plan import Plan, Words
+from gateway.calls.tenure import FALLS_BACK, Alone, Ended, Tenure
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
 from gateway.ids import CallSid
@@ -65,13 +67,17 @@ class _Invited:
 class Registry:
     """The calls, by Twilio's name for them."""
 
-    def __init__(self, means: Means, max_calls: int) -> None:
+    def __init__(
+        self, means: Means, max_calls: int, documents: Documents, tenure: Tenure | None = None
+    ) -> None:
         self._means = means
         self._max_calls = max_calls
+        self._documents = documents
+        self._tenure = tenure or Alone()
         self._live: dict[CallSid, _Admitted] = {}
         self._invited: dict[CallId, _Invited] = {}
         self._sids: dict[CallId, CallSid] = {}
-        self._finished: OrderedDict[CallSid, CallId] = OrderedDict()
+        self._finished: OrderedDict[CallSid, Ended] = OrderedDict()
         self._refused: deque[CallSid] = deque(maxlen=_RECENT_KEPT)
         self._tickets = Tickets()
         self._group: asyncio.TaskGroup | None = None
@@ -101,20 +107,31 @@ class Registry:
             return Refusal.DRAINING
         return Refusal.FULL if len(self._live) + len(self._invited) >= self._max_calls else None
 
-    def admit(self, plan: Plan, call_sid: CallSid, document: Callable[[str], str]) -> str:
-        """Take a new call: its agent is being called when this returns.
+    def admit(self, plan: Plan, call_sid: CallSid) -> str:
+        """Take a new call, or one that another process carried: its agent is being called when this returns.
 
         Args:
             plan: How it is to be carried.
-            call_sid: A call whose standing is new.
-            document: Makes the TwiML from the ticket.
+            call_sid: A call that is not live.
 
         Returns:
             The TwiML, which is also the answer when Twilio asks again.
         """
-        text = document(self._tickets.issue(plan.call_id, asyncio.get_running_loop().time()))
+        make = self._documents.reopening if plan.epoch else self._documents.opening
+        text = make(plan, self._ticket(plan.call_id))
         self._begin(plan, call_sid, text)
         return text
+
+    def reopen(self, call_id: CallId) -> str:
+        """The TwiML that opens another stream for a live call; its ticket is a new one."""
+        return self._documents.reopening(self._live[self._sids[call_id]].call.plan, self._ticket(call_id))
+
+    def ended(self, call_sid: CallSid) -> Ended:
+        """How a finished call ended."""
+        return self._finished[call_sid]
+
+    def _ticket(self, call_id: CallId) -> str:
+        return self._tickets.issue(call_id, asyncio.get_running_loop().time())
 
     def turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> None:
         """Write down a call that is not taken, once, however often Twilio asks."""
@@ -127,6 +144,10 @@ class Registry:
     def document(self, call_sid: CallSid) -> str:
         """What a live call was answered with."""
         return self._live[call_sid].document
+
+    def call_id(self, call_sid: CallSid) -> CallId:
+        """Our name of a live call."""
+        return self._live[call_sid].call.plan.call_id
 
     # Calls we place
 
@@ -210,7 +231,10 @@ class Registry:
     def note(self, call_sid: CallSid, kind: str, data: Json) -> None:
         """Write down what happened to a call outside its stream, live or lately over."""
         admitted = self._live.get(call_sid)
-        call_id = self._finished.get(call_sid) if admitted is None else admitted.call.plan.call_id
+        if admitted is not None:
+            call_id: CallId | None = admitted.call.plan.call_id
+        else:
+            call_id = self._finished[call_sid].call_id if call_sid in self._finished else None
         if call_id is not None:
             self._means.office.put(
                 happening(call_id, kind, self._means.office.clock.at(time.monotonic()), data)
@@ -223,9 +247,10 @@ class Registry:
 
     def _begin(self, plan: Plan, call_sid: CallSid, document: str) -> None:
         assert self._group is not None, "the registry is not running"
-        call = Call(plan, call_sid, self._means)
+        call = Call(replace(plan, words=self._telling(plan)), call_sid, self._means)
         self._live[call_sid] = _Admitted(call, document)
         self._sids[plan.call_id] = call_sid
+        self._tenure.began(plan, call_sid)
         self._means.metrics.admitted.inc()
         self._means.metrics.live.set(len(self._live))
         self._group.create_task(self._carry(call))
@@ -240,13 +265,33 @@ class Registry:
             self._tickets.revoke(call.plan.call_id)
             del self._live[call.call_sid]
             self._sids.pop(call.plan.call_id, None)
-            self._finished[call.call_sid] = call.plan.call_id
+            self._finish(call)
             while len(self._finished) > _FINISHED_KEPT:
                 self._finished.popitem(last=False)
             self.recent.append((call.call_sid, call.report))
             self._means.metrics.live.set(len(self._live))
 
+    def _telling(self, plan: Plan) -> Callable[[], Awaitable[Words]]:
+        async def words() -> Words:
+            told = await plan.words()
+            self._tenure.told(plan.call_id, told)
+            return told
+
+        return words
+
+    def _finish(self, call: Call) -> None:
+        """Keep how a call ended: Twilio may ask, or tell more of it."""
+        falls_back = (call.report.ending or Ending.GATEWAY_ERROR) in FALLS_BACK
+        answer = self._documents.fallback(call.plan) if falls_back else twiml.hang_up()
+        self._finished[call.call_sid] = Ended(call.plan.call_id, answer)
+        self._tenure.over(call.plan.call_id, falls_back=falls_back)
+
     # The end of the process
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process is about to end."""
+        return self._draining
 
     @property
     def idle(self) -> bool:

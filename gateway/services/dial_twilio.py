@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
+from gateway.calls.documents import after_url
 from gateway.clients.twilio import Twilio
 from gateway.clients.twilio.orders import Detect, Detection, Document, NewCall, Wanted
 from gateway.clients.twilio.refusals import OutcomeUnknown
@@ -34,12 +35,14 @@ CALL_PARAMETER: Final = "call"
 
 @dataclass(frozen=True, slots=True)
 class OutboundAddresses:
-    """Where Twilio finds us."""
+    """Where Twilio finds us; ``after`` is asked what comes behind the stream, ``fallback`` if we can't be."""
 
     stream: str
     stream_status: str
     status: str
     machine: str
+    after: str = ""
+    fallback: str = ""
 
 
 class TwilioCarrier:
@@ -102,7 +105,10 @@ class TwilioCarrier:
         """What Twilio is asked. The document goes along: when somebody answers, nobody needs to be asked."""
         addresses, named = self._addresses, urlencode({CALL_PARAMETER: plan.call_id})
         notice = self._notice(plan.from_)
-        document = twiml.outbound(addresses.stream, ticket, addresses.stream_status, notice=notice)
+        after = after_url(addresses.after, plan.call_id) if addresses.after else ""
+        document = twiml.outbound(
+            addresses.stream, ticket, addresses.stream_status, notice=notice, after_url=after
+        )
         return NewCall(
             to=plan.to,
             from_=plan.from_,
@@ -112,6 +118,7 @@ class TwilioCarrier:
             ring_s=plan.ring_timeout_s,
             time_limit_s=plan.max_duration_s,
             send_digits=plan.send_digits,
+            fallback_url=addresses.fallback,
         )
 
 

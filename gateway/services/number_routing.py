@@ -29,13 +29,14 @@ class Door:
 
     Args:
         public_url: The address at which Twilio reaches this gateway, without a slash at the end.
+        fallback_url: Asked when this gateway can't be; the gateway itself by default.
     """
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, public_url: str, fallback_url: str = "") -> None:
         self._base = f"{public_url.rstrip('/')}/twilio/"
         self.routing: Final = Routing(
             voice_url=f"{self._base}voice",
-            voice_fallback_url=f"{self._base}fallback",
+            voice_fallback_url=fallback_url or f"{self._base}fallback",
             status_callback=f"{self._base}status",
         )
 
@@ -47,8 +48,11 @@ class Door:
 
     def without(self, there: Routing) -> Routing:
         """A routing without the addresses that are ours: what is left was somebody else's."""
-        ours = {name: "" for name in _URLS if getattr(there, name).startswith(self._base)}
+        ours = {name: "" for name in _URLS if self._ours(getattr(there, name))}
         return replace(there, **ours)
+
+    def _ours(self, url: str) -> bool:
+        return url.startswith(self._base) or (bool(url) and url == self.routing.voice_fallback_url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,14 @@ class Settings(BaseSettings):
     )
 
     public_url: str = Field(description="The address at which Twilio reaches this gateway: https://...")
+    node_url: str | None = Field(
+        default=None,
+        description="The address of this process alone, where several share PUBLIC_URL; default PUBLIC_URL.",
+    )
+    resume: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether calls of a process that is gone go on with another: auto is on with PostgreSQL.",
+    )
     host: str = Field(default="0.0.0.0", description="The address to listen on.")  # noqa: S104 - a server's default
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on.")
 
@@ -58,6 +66,10 @@ class Settings(BaseSettings):
     )
     transfer_numbers: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Numbers the agent may transfer to, with commas; default FALLBACK_NUMBER."
+    )
+    static_fallback_url: str | None = Field(
+        default=None,
+        description="TwiML kept elsewhere, such as a TwiML Bin, for when no process answers.",
     )
     fallback_sentence: str = Field(
         default="One moment please, I am connecting you.",
@@ -144,7 +156,12 @@ class Settings(BaseSettings):
     def _check_url(cls, value: str) -> str:
         return web_address(value)
 
-    @field_validator("webhook_url")
+    @field_validator("node_url")
+    @classmethod
+    def _check_node(cls, value: str | None) -> str | None:
+        return web_address(value) if value else None
+
+    @field_validator("webhook_url", "static_fallback_url")
     @classmethod
     def _check_webhook(cls, value: str | None) -> str | None:
         return full_address(value).geturl() if value else None
@@ -184,7 +201,7 @@ class Settings(BaseSettings):
         """A login shell may hold a list of locales under this name, such as ``de_AT:de:en``."""
         return re.split(r"[:_.@-]", value.lower())[0] if isinstance(value, str) else value
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "resume", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -196,6 +213,18 @@ class Settings(BaseSettings):
         if self.webhook_url is not None and self.webhook_secret is None:
             raise ValueError("WEBHOOK_URL needs a WEBHOOK_SECRET, which signs what is posted there")
         return self
+
+    @property
+    def own_url(self) -> str:
+        """The address of this process alone."""
+        return self.node_url or self.public_url
+
+    @property
+    def resumes(self) -> bool:
+        """Whether another process may take a call over; one that has SQLite to itself is the only one."""
+        if self.resume == "auto":
+            return self.database_url.strip().startswith("postgres")
+        return self.resume == "on"
 
     @property
     def allowed_transfers(self) -> tuple[str, ...]:

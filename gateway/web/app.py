@@ -13,15 +13,14 @@ from gateway.bridge.limits import Limits
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
 from gateway.clients.agent_socket import tls_context
-from gateway.ids import E164, AccountSid
+from gateway.ids import AccountSid
 from gateway.services.dialling import Dialler
 from gateway.settings import Settings
 from gateway.web.desks import Desks, open_desks
 from gateway.web.health import Health
-from gateway.web.hooks import Addresses, Hooks, Sentences
+from gateway.web.hooks import Hooks
 from gateway.web.media import MediaDoor
 from gateway.web.parts import Parts, join
-from gateway.wire.signature import websocket_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +75,12 @@ async def _running(desks: Desks | None) -> AsyncIterator[None]:
 
 
 def _hooks(parts: Parts, dialler: Dialler | None) -> Hooks:
-    settings = parts.settings
     return Hooks(
         parts.registry,
         parts.plans,
         parts.check,
-        AccountSid(settings.twilio_account_sid),
-        Addresses(
-            stream=f"{websocket_url(settings.public_url)}/twilio/media",
-            stream_status=f"{settings.public_url}/twilio/stream-status",
-        ),
-        Sentences(
-            settings.fallback_sentence,
-            settings.apology,
-            E164(settings.fallback_number) if settings.fallback_number else None,
-        ),
+        AccountSid(parts.settings.twilio_account_sid),
+        parts.documents,
         parts.metrics,
         dialler,
     )
@@ -99,6 +89,7 @@ def _hooks(parts: Parts, dialler: Dialler | None) -> Hooks:
 def _routes(hooks: Hooks, media: MediaDoor, health: Health) -> list[BaseRoute]:
     return [
         Route("/twilio/voice", hooks.voice, methods=["POST"]),
+        Route("/twilio/after", hooks.after, methods=["POST"]),
         Route("/twilio/fallback", hooks.fallback, methods=["POST"]),
         Route("/twilio/status", hooks.status, methods=["POST"]),
         Route("/twilio/stream-status", hooks.stream_status, methods=["POST"]),

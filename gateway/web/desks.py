@@ -84,7 +84,7 @@ def _numbers(
         parts.twilio,
         parts.vatel,
         Account(AccountSid(settings.twilio_account_sid), settings.twilio_auth_token),
-        Door(settings.public_url),
+        Door(settings.public_url, settings.static_fallback_url or ""),
         RouteRules(parts.vatel, AgentId(settings.vatel_agent_id), parts.tools, destinations, target),
         changed=keeping.routes.refresh,
     )
@@ -92,13 +92,16 @@ def _numbers(
 
 def _dialler(parts: Parts, keeping: Keeping, tell: DialTell, rules: DialRules) -> Dialler:
     settings = parts.settings
-    public, streams = settings.public_url, websocket_url(settings.public_url)
+    # Whoever is called is to meet the process that has the agent ready.
+    own, streams = settings.own_url, websocket_url(settings.own_url)
     through_vatel = VatelCarrier(parts.vatel)
     addresses = OutboundAddresses(
         stream=f"{streams}/twilio/media",
-        stream_status=f"{public}/twilio/stream-status",
-        status=f"{public}/twilio/status",
-        machine=f"{public}/twilio/amd",
+        stream_status=f"{own}/twilio/stream-status",
+        status=f"{own}/twilio/status",
+        machine=f"{own}/twilio/amd",
+        after=f"{settings.public_url}/twilio/after" if parts.documents.resume else "",
+        fallback=settings.static_fallback_url or "",
     )
     means = DialMeans(
         database=keeping.database,

@@ -1,20 +1,20 @@
 """Twilio's webhooks: each is checked, read and answered at once."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from twilio.twiml.voice_response import VoiceResponse
 
 from gateway import logs
+from gateway.calls.documents import CALL_PARAMETER as AFTER_CALL
+from gateway.calls.documents import HOPS_PARAMETER, MOST_HOPS, Documents
 from gateway.calls.metrics import Metrics
 from gateway.calls.plan import Plan
 from gateway.calls.registry import Registry, Standing
 from gateway.errors import WireError
-from gateway.ids import E164, AccountSid, CallSid
+from gateway.ids import AccountSid, CallSid
 from gateway.policy.machine import AnsweredBy
 from gateway.services.dial_twilio import CALL_PARAMETER
 from gateway.services.plans import Plans
@@ -32,19 +32,6 @@ _PLACED: Final = "outbound-api"
 _STREAM_ERROR: Final = "stream-error"
 
 
-@dataclass(frozen=True, slots=True)
-class Sentences:
-    """What callers hear when no agent can be had."""
-
-    fallback: str
-    apology: str
-    fallback_number: E164 | None
-
-    def otherwise(self, number: E164 | None = None) -> VoiceResponse:
-        """Connect to a person, by default the usual one; without a number, apologise and hang up."""
-        return twiml.fallback(self.fallback, self.apology, number or self.fallback_number)
-
-
 class Dialler(Protocol):
     """Who places calls, and wants to know how far they are: ``gateway.services.dialling``."""
 
@@ -52,12 +39,11 @@ class Dialler(Protocol):
         """A status callback came. Never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where Twilio finds us."""
+class Successor(Protocol):
+    """Goes on with calls that another process carried: ``gateway.services.succession``."""
 
-    stream: str
-    stream_status: str
+    async def take(self, call_id: CallId, call_sid: CallSid) -> str | None:
+        """What Twilio is to do with a call; ``None`` if nothing can be known in time. Never raises."""
 
 
 class Hooks:
@@ -69,24 +55,30 @@ class Hooks:
         plans: Plans,
         check: SignatureCheck,
         account_sid: AccountSid,
-        addresses: Addresses,
-        sentences: Sentences,
+        documents: Documents,
         metrics: Metrics,
         dialler: Dialler | None = None,
+        successor: Successor | None = None,
     ) -> None:
         self._registry = registry
         self._plans = plans
         self._dialler = dialler
         self._check = check
         self._account_sid = account_sid
-        self._addresses = addresses
-        self._sentences = sentences
+        self._documents = documents
+        self._successor = successor
         self._metrics = metrics
         self._log = logs.get()
 
     async def voice(self, request: Request) -> Response:
         """A call: answered with a document that opens a media stream."""
-        return await self._answer(request, self._voice)
+        return await self._answer(request, partial(self._voice, _hops(request)))
+
+    async def after(self, request: Request) -> Response:
+        """A call whose stream has ended: how it goes on."""
+        return await self._answer(
+            request, partial(self._after, _call_id(request, AFTER_CALL), _hops(request))
+        )
 
     async def status(self, request: Request) -> Response:
         """How far a call has come."""
@@ -137,7 +129,7 @@ class Hooks:
         self._log.warning("request refused", door=door, reason=reason)
         return PlainTextResponse("refused\n", status, {"Connection": "close"})
 
-    def _voice(self, fields: Form) -> str:
+    def _voice(self, hops: int, fields: Form) -> str:
         progress = call_status.call_progress(fields)
         call_sid, registry = progress.call_sid, self._registry
         match registry.standing(call_sid):
@@ -149,23 +141,45 @@ class Hooks:
                 refusal = registry.refusal()
         try:
             plan = self._plans.inbound(progress, call_status.origin(fields))
+            if refusal and not progress.status.final:
+                elsewhere = self._documents.another(hops)
+                if elsewhere:
+                    return self._pass_on(call_sid, elsewhere)
             if refusal or progress.status.final:
                 return self._turn_away(plan, call_sid, refusal or "over")
-            return registry.admit(plan, call_sid, partial(self._document, plan))
+            return registry.admit(plan, call_sid)
         except Exception:  # noqa: BLE001 - the edge of a call: its caller is to be helped all the same
             self._log.exception("gateway error", call_sid=call_sid)
-            return str(self._sentences.otherwise())
+            return self._documents.fallback()
+
+    def _pass_on(self, call_sid: CallSid, document: str) -> str:
+        self._metrics.refused.labels("passed_on").inc()
+        self._log.info("call passed on", call_sid=call_sid)
+        return document
+
+    async def _after(self, call_id: CallId | None, hops: int, fields: Form) -> str:
+        progress = call_status.call_progress(fields)
+        call_sid, registry = progress.call_sid, self._registry
+        if progress.status.final:
+            return twiml.hang_up()
+        standing = registry.standing(call_sid)
+        if standing is Standing.LIVE:
+            return registry.reopen(registry.call_id(call_sid))
+        if standing is Standing.FINISHED and not registry.ended(call_sid).handed:
+            return registry.ended(call_sid).answer
+        if call_id is None:
+            return self._documents.fallback()
+        elsewhere = self._documents.onward(call_id, hops) if registry.draining else None
+        if elsewhere is not None:
+            return self._pass_on(call_sid, elsewhere)
+        taken = await self._successor.take(call_id, call_sid) if self._successor is not None else None
+        return taken or self._documents.fallback()
 
     def _turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> str:
         self._metrics.refused.labels(reason).inc()
         self._log.warning("call refused", call_sid=call_sid, reason=reason)
         self._registry.turn_away(plan, call_sid, reason)
-        return str(self._sentences.otherwise(plan.fallback_number))
-
-    def _document(self, plan: Plan, ticket: str) -> str:
-        addresses = self._addresses
-        otherwise = self._sentences.otherwise(plan.fallback_number)
-        return twiml.connect(addresses.stream, ticket, addresses.stream_status, otherwise, notice=plan.notice)
+        return self._documents.fallback(plan)
 
     async def _status(self, call_id: CallId | None, fields: Form) -> str:
         report = call_status.call_report(fields)
@@ -192,7 +206,7 @@ class Hooks:
         error = fields.get("ErrorCode", "")[:10]
         self._log.warning("fallback asked for", call_sid=progress.call_sid, error=error)
         self._metrics.refused.labels("twilio_fallback").inc()
-        return str(self._sentences.otherwise())
+        return self._documents.fallback()
 
     def _stream_status(self, fields: Form) -> str:
         progress = call_status.stream_progress(fields)
@@ -213,13 +227,19 @@ class Hooks:
         self._registry.note(result.call_sid, "transfer_over", data)
         if result.status in _CONNECTED:
             return twiml.hang_up()
-        return twiml.say_and_hang_up(self._sentences.apology)
+        return self._documents.sorry()
 
 
-def _call_id(request: Request) -> CallId | None:
+def _call_id(request: Request, parameter: str = CALL_PARAMETER) -> CallId | None:
     """The call that the address of a callback names. The address is signed, so it is one of ours."""
-    name = request.query_params.get(CALL_PARAMETER, "")
+    name = request.query_params.get(parameter, "")
     return CallId(name) if made_at(name) else None
+
+
+def _hops(request: Request) -> int:
+    """How many processes have passed this call on."""
+    count = request.query_params.get(HOPS_PARAMETER, "0")
+    return min(int(count), MOST_HOPS) if count.isascii() and count.isdigit() and len(count) < 4 else MOST_HOPS
 
 
 async def _body(request: Request) -> bytes:

@@ -15,6 +15,7 @@ from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.requests import BUILT_IN
 from gateway.calls import clip_files, toolbox
 from gateway.calls.call import Means
+from gateway.calls.documents import Addresses, Documents, Sentences
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
 from gateway.calls.scribe import Office
@@ -28,7 +29,7 @@ from gateway.services.plans import Defaults, NoRoutes, Plans
 from gateway.settings import Settings
 from gateway.store import address
 from gateway.web.keeping import Keeping
-from gateway.wire.signature import SignatureCheck
+from gateway.wire.signature import SignatureCheck, websocket_url
 
 _PLACING_S: Final = 10.0
 """How long Twilio may take over a request for a call: it takes a minute to find out what became of one."""
@@ -61,6 +62,7 @@ class Parts:
     book: AgentBook
     twilio: Twilio
     patient_twilio: Twilio
+    documents: Documents
     registry: Registry
     defaults: Defaults
     plans: Plans
@@ -100,12 +102,13 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
-        transfer_url=f"{settings.public_url}/twilio/transfer",
+        transfer_url=f"{settings.own_url}/twilio/transfer",
         recorder=keeping.recorder if keeping else None,
         office=Office(settings.public_url, keeping.put, keeping.happenings) if keeping else Office(),
         clips=clip_files.load(settings.language, settings.clips_dir),
     )
     defaults = _defaults(settings, limits, tools)
+    documents = Documents(_addresses(settings, resume=keep and settings.resumes), _sentences(settings))
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -115,7 +118,8 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         book=book,
         twilio=twilio,
         patient_twilio=twilio_client(settings, pools.twilio, deadline_s=_PLACING_S),
-        registry=Registry(means, settings.max_calls),
+        documents=documents,
+        registry=Registry(means, settings.max_calls, documents),
         defaults=defaults,
         plans=Plans(defaults, keeping.routes, keeping.lookup) if keeping else Plans(defaults, NoRoutes()),
         check=signature_check(settings),
@@ -142,7 +146,8 @@ def _secrets(settings: Settings) -> Iterator[str]:
 def signature_check(settings: Settings) -> SignatureCheck:
     """What tells Twilio's requests from others'."""
     tokens = [settings.twilio_auth_token, settings.twilio_auth_token_secondary]
-    return SignatureCheck(settings.public_url, [token.get_secret_value() for token in tokens if token])
+    known = [token.get_secret_value() for token in tokens if token]
+    return SignatureCheck(settings.public_url, known, settings.own_url)
 
 
 def twilio_client(settings: Settings, http: httpx.AsyncClient, *, deadline_s: float = 3.0) -> Twilio:
@@ -153,6 +158,21 @@ def twilio_client(settings: Settings, http: httpx.AsyncClient, *, deadline_s: fl
     return Twilio(
         http, settings.twilio_base_url, AccountSid(settings.twilio_account_sid), login, deadline_s=deadline_s
     )
+
+
+def _addresses(settings: Settings, *, resume: bool) -> Addresses:
+    own, public = settings.own_url, settings.public_url
+    return Addresses(
+        stream=f"{websocket_url(own)}/twilio/media",
+        stream_status=f"{own}/twilio/stream-status",
+        voice=f"{public}/twilio/voice",
+        after=f"{public}/twilio/after" if resume else "",
+    )
+
+
+def _sentences(settings: Settings) -> Sentences:
+    number = E164(settings.fallback_number) if settings.fallback_number else None
+    return Sentences(settings.fallback_sentence, settings.apology, number)
 
 
 def _tools(settings: Settings, pools: Pools) -> dict[str, toolbox.Tool]:

@@ -89,17 +89,30 @@ def connect(
     return written(response)
 
 
-def outbound(stream_url: str, ticket: str | Ticket, status_url: str, *, notice: str = "") -> str:
+def outbound(
+    stream_url: str, ticket: str | Ticket, status_url: str, *, notice: str = "", after_url: str = ""
+) -> str:
     """Say ``notice``, open a media stream to somebody the gateway called; when it ends, so does the call.
 
-    There is no pause before it nor behind it: the one would be dead air, the other an open line with nobody.
+    With ``after_url`` that address is asked what comes then. There is no pause before it nor behind it: the
+    one would be dead air, the other an open line with nobody.
 
     Raises:
         BridgeError: a parameter is longer than Twilio takes.
     """
-    ending = VoiceResponse()
-    ending.hangup()
+    ending = elsewhere(after_url) if after_url else VoiceResponse()
+    if not after_url:
+        ending.hangup()
     return connect(stream_url, ticket, status_url, ending, notice=notice)
+
+
+def elsewhere(url: str, *, pause_s: int = 0) -> VoiceResponse:
+    """Ask an address how to go on, after a pause."""
+    response = VoiceResponse()
+    if pause_s:
+        response.pause(length=pause_s)
+    response.redirect(url, method="POST")
+    return response
 
 
 def fallback(sentence: str, apology: str, number: E164 | None) -> VoiceResponse:

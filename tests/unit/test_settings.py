@@ -312,3 +312,28 @@ def test_everything_wrong_in_a_file_is_named_at_once(tmp_path: Path) -> None:
         "tools.y.url",
         "tools.y.secret",
     ]
+
+
+@pytest.mark.parametrize(
+    ("resume", "database", "expected"),
+    [
+        ("auto", "sqlite:///gateway.db", False),
+        ("auto", "postgresql://user@host/name", True),
+        ("ON", "sqlite:///gateway.db", True),
+        ("off", "postgresql://user@host/name", False),
+    ],
+)
+def test_calls_go_on_elsewhere_where_there_may_be_others(
+    monkeypatch: pytest.MonkeyPatch, resume: str, database: str, expected: bool
+) -> None:
+    monkeypatch.setenv("RESUME", resume)
+    monkeypatch.setenv("DATABASE_URL", database)
+    assert settings.load().resumes is expected
+
+
+def test_a_process_is_known_by_the_public_address_unless_it_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert settings.load().own_url == GOOD["PUBLIC_URL"]
+    monkeypatch.setenv("NODE_URL", "https://one.example.com/")
+    assert settings.load().own_url == "https://one.example.com"

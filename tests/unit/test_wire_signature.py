@@ -158,3 +158,11 @@ def test_nothing_from_outside_raises(query: str, fields: list[tuple[str, str]], 
 )
 def test_an_address_has_a_websocket_twin(url: str, socket: str) -> None:
     assert websocket_url(url) == socket
+
+
+def test_the_address_of_one_process_counts_beside_that_of_all() -> None:
+    check = SignatureCheck(BASE, [TOKEN], "https://one.example.com/")
+    for base in (BASE, "https://one.example.com"):
+        assert check.webhook(PATH, "", FORM, sign(base + PATH, FORM))
+        assert check.upgrade("/twilio/media", sign(f"wss{base.removeprefix('https')}/twilio/media"))
+    assert not check.webhook(PATH, "", FORM, sign("https://two.example.com" + PATH, FORM))

@@ -183,3 +183,14 @@ def test_text_between_verbs_is_cleaned_as_well() -> None:
     response = VoiceResponse()
     response.append("a\x00b")
     assert ET.fromstring(twiml.written(response)).text == "ab"
+
+
+def test_what_comes_behind_a_stream_may_be_asked_for() -> None:
+    document = twiml.outbound("wss://x/media", "t", "https://x/status", after_url="https://x/after?c=1#rc=2")
+    assert document.endswith(
+        '</Connect><Redirect method="POST">https://x/after?c=1#rc=2</Redirect></Response>'
+    )
+    paused = twiml.written(twiml.elsewhere("https://x/voice", pause_s=1))
+    assert paused.endswith(
+        '<Pause length="1" /><Redirect method="POST">https://x/voice</Redirect></Response>'
+    )

@@ -73,6 +73,7 @@ class NewCall:
         time_limit_s: How long the call may last; ``None`` for what the account allows.
         send_digits: Keys pressed once it is answered; ``w`` waits half a second.
         caller_id: Shown in place of ``from_``.
+        fallback_url: Asked where an address of the document can't be; empty for none.
 
     """
 
@@ -85,6 +86,7 @@ class NewCall:
     time_limit_s: int | None = None
     send_digits: str = ""
     caller_id: E164 | None = None
+    fallback_url: str = ""
 
     def parameters(self) -> dict[str, object]:
         """The arguments of the library's call."""
@@ -101,6 +103,8 @@ class NewCall:
                 "status_callback_method": "POST",
                 "status_callback_event": list(EVENTS),
             }
+        if self.fallback_url:
+            asked |= {"fallback_url": self.fallback_url, "fallback_method": "POST"}
         if self.time_limit_s is not None:
             asked["time_limit"] = self.time_limit_s
         if self.caller_id is not None:

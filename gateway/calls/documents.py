@@ -1,0 +1,125 @@
+"""The documents calls are answered with: what opens a stream, and what follows when it ends early."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from twilio.twiml.voice_response import VoiceResponse
+
+from gateway.calls.plan import Plan
+from gateway.ids import E164
+from gateway.store.identifiers import CallId
+from gateway.store.records import Direction
+from gateway.wire import twiml
+
+CALL_PARAMETER: Final = "c"
+"""The parameter of ``/twilio/after`` that names the call."""
+HOPS_PARAMETER: Final = "h"
+"""The parameter that counts how many processes have passed a call on."""
+MOST_HOPS: Final = 6
+"""Processes that pass a call on before the next one helps the caller itself."""
+_QUICK_HOPS: Final = 2
+_PATIENCE: Final = "#ct=1000&rt=3000&rc=2&rp=ct,rt,5xx"
+"""Twilio's own patience with an address while a caller hears nothing: one second for a connection, three for
+the answer, and two more tries. The fragment is not sent and not signed:
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """What callers hear when no agent can be had."""
+
+    fallback: str
+    apology: str
+    fallback_number: E164 | None
+
+    def otherwise(self, number: E164 | None = None) -> VoiceResponse:
+        """Connect to a person, by default the usual one; without a number, apologise and hang up."""
+        return twiml.fallback(self.fallback, self.apology, number or self.fallback_number)
+
+    def sorry(self) -> VoiceResponse:
+        """Apologise and hang up."""
+        return twiml.fallback(self.fallback, self.apology, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where Twilio finds us.
+
+    Attributes:
+        stream: This process's media socket.
+        stream_status: Told what becomes of streams; this process.
+        voice: Asked about a new call; any process.
+        after: Asked how to go on when a stream has ended; any process. Empty where no other could answer.
+
+    """
+
+    stream: str
+    stream_status: str
+    voice: str = ""
+    after: str = ""
+
+
+class Documents:
+    """Makes the documents of all calls."""
+
+    def __init__(self, addresses: Addresses, sentences: Sentences) -> None:
+        self._addresses = addresses
+        self._sentences = sentences
+
+    @property
+    def resume(self) -> bool:
+        """Whether Twilio asks how to go on when a stream ends, instead of doing what it was told before."""
+        return bool(self._addresses.after)
+
+    def opening(self, plan: Plan, ticket: str) -> str:
+        """The answer to a new call."""
+        return self._stream(plan, ticket, plan.notice)
+
+    def reopening(self, plan: Plan, ticket: str) -> str:
+        """Another stream for a call that goes on: whatever notice there is has been heard."""
+        return self._stream(plan, ticket, "")
+
+    def fallback(self, plan: Plan | None = None) -> str:
+        """No agent can be had: what helps the caller of this call, or of one nothing is known of."""
+        return twiml.written(self._fallback(plan))
+
+    def sorry(self) -> str:
+        """Apologise and hang up."""
+        return twiml.written(self._sentences.sorry())
+
+    def another(self, hops: int) -> str | None:
+        """Have another process answer a new call; ``None`` if none is likely to, or too many were asked."""
+        return self._passed_on(self._addresses.voice, {}, hops) if self.resume else None
+
+    def onward(self, call_id: CallId, hops: int) -> str | None:
+        """Have another process say how a call goes on; ``None`` as above."""
+        return self._passed_on(self._addresses.after, {CALL_PARAMETER: call_id}, hops)
+
+    def _stream(self, plan: Plan, ticket: str, notice: str) -> str:
+        addresses = self._addresses
+        otherwise = self._fallback(plan)
+        if self.resume:
+            otherwise = twiml.elsewhere(after_url(addresses.after, plan.call_id))
+        return twiml.connect(addresses.stream, ticket, addresses.stream_status, otherwise, notice=notice)
+
+    def _fallback(self, plan: Plan | None) -> VoiceResponse:
+        if plan is None:
+            return self._sentences.otherwise()
+        # Whoever we called did not ask for a person of ours.
+        if plan.parties.direction is Direction.OUTBOUND and plan.fallback_number is None:
+            return self._sentences.sorry()
+        return self._sentences.otherwise(plan.fallback_number)
+
+    def _passed_on(self, url: str, named: dict[str, str], hops: int) -> str | None:
+        if not url or hops >= MOST_HOPS:
+            return None
+        asked = urlencode({**named, HOPS_PARAMETER: str(hops + 1)})
+        # A load balancer needs a moment to notice that this process wants no more calls.
+        pause_s = 0 if hops < _QUICK_HOPS else 1
+        return twiml.written(twiml.elsewhere(f"{url}?{asked}{_PATIENCE}", pause_s=pause_s))
+
+
+def after_url(base: str, call_id: CallId) -> str:
+    """The address that is asked how a call goes on when its stream has ended."""
+    return f"{base}?{urlencode({CALL_PARAMETER: call_id})}{_PATIENCE}"
