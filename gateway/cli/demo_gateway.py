@@ -55,7 +55,7 @@ def address(bound: socket.socket) -> str:
 async def serving(settings: Settings, bound: socket.socket) -> AsyncIterator[Gateway]:
     """Have a gateway answer at a socket while the context lasts."""
     gateway = app.build(settings, keep=False)
-    guest = _Guest(server.config(gateway.app, HOST, 0))
+    guest = _Guest(server.config(gateway.app, HOST, 0, strangers=gateway.strangers))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bound))
         stack.callback(gc.unfreeze)  # the gateway freezes what is loaded, which must not outlive it here

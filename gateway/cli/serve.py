@@ -19,7 +19,7 @@ def serve(
     gateway = app.build(chosen)
     asyncio.run(_look_at(chosen.database_url))
     listen = chosen.host if host is None else host, chosen.port if port is None else port
-    config = server.config(gateway.app, *listen)
+    config = server.config(gateway.app, *listen, strangers=gateway.strangers)
     logs.get().info("serving", host=listen[0], port=listen[1], public_url=chosen.public_url)
     server.DrainingServer(config, gateway.registry, drain_timeout_s=chosen.drain_timeout).run()
 

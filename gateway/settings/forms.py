@@ -70,6 +70,14 @@ def telephone_number(value: str) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
+def ip_number(value: str) -> str:
+    """Check the address of a machine: a number, not a name."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise ValueError("each of them must be an IP address such as 10.0.0.1") from None
+
+
 def _loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -13,6 +13,7 @@ from gateway.settings.forms import (
     API_KEY,
     MODULE,
     full_address,
+    ip_number,
     plain,
     signing_secret,
     telephone_number,
@@ -108,6 +109,10 @@ class Settings(BaseSettings):
     private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Hosts inside private networks that may be posted to, with commas."
     )
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("127.0.0.1", "::1"),
+        description="Addresses of proxies and tunnels in front, with commas: not held to one party's bounds.",
+    )
     allowed_countries: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Countries that may be called, such as US,CA; default: the caller ID's own."
     )
@@ -176,12 +181,17 @@ class Settings(BaseSettings):
     def _check_signing_secret(cls, value: SecretStr | None) -> SecretStr | None:
         return signing_secret(value) if value else None
 
-    @field_validator("private_hosts", "allowed_countries", mode="before")
+    @field_validator("private_hosts", "proxies", "allowed_countries", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value.strip():
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(ip_number(address) for address in value)
 
     @field_validator("transfer_numbers", mode="before")
     @classmethod

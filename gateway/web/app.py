@@ -21,6 +21,7 @@ from gateway.web.health import Health
 from gateway.web.hooks import Hooks
 from gateway.web.media import MediaDoor
 from gateway.web.parts import Parts, join
+from gateway.web.strangers import Strangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Gateway:
     metrics: Metrics
     parts: Parts
     desks: Desks | None
+    strangers: Strangers
 
 
 def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True) -> Gateway:
@@ -62,7 +64,8 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
     app = Starlette(routes=routes, lifespan=lifespan)
     # A redirect would be built from the Host header, and its target is no door either.
     app.router.redirect_slashes = False
-    return Gateway(app, parts.registry, parts.metrics, parts, desks)
+    strangers = Strangers(settings.proxies, lambda why: parts.metrics.doors.labels("connection", why).inc())
+    return Gateway(app, parts.registry, parts.metrics, parts, desks, strangers)
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ def open_desks(parts: Parts, keeping: Keeping) -> Desks:
         *NumbersApi(numbers).endpoints(),
         *Outbound(dialler).endpoints(),
     ]
-    door = api_routes.door(keeping.database, settings.gateway_api_key)
+    door = api_routes.door(keeping.database, settings.gateway_api_key, proxies=settings.proxies)
     afterwards = Afterwards(keeping.database, keeping.journal, parts.twilio.calls, parts.vatel.calls)
     return Desks(numbers, dialler, afterwards, tell, api_routes.routes(door, table))
 

@@ -20,6 +20,7 @@ from gateway.services.dial_twilio import CALL_PARAMETER
 from gateway.services.plans import Plans
 from gateway.store.identifiers import CallId, made_at
 from gateway.store.records import Json
+from gateway.web.strangers import known
 from gateway.wire import call_status, form, twiml
 from gateway.wire.call_status import CallReport
 from gateway.wire.form import Form
@@ -117,6 +118,7 @@ class Hooks:
             return self._refuse(door, "signature", 403)
         if fields.get("AccountSid") != self._account_sid:
             return self._refuse(door, "account", 403)
+        known(request.scope.get("state"))
         try:
             text = act(fields)
             return Response(text if isinstance(text, str) else await text, media_type="text/xml")

@@ -11,6 +11,7 @@ from gateway.calls.caller_line import CLOSED
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
 from gateway.errors import TicketRefused, WireError
+from gateway.web.strangers import known
 from gateway.wire import media_stream
 from gateway.wire.media_stream import Start
 from gateway.wire.signature import SignatureCheck
@@ -46,6 +47,7 @@ class MediaDoor:
             finally:
                 self._strangers -= 1
             if call is not None:
+                known(socket.scope.get("state"))
                 await call.over.wait()
 
     async def _admit(self, socket: WebSocket) -> Call | None:

@@ -3,19 +3,20 @@
 import asyncio
 import time
 from types import FrameType
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.web.socket_protocol import SocketProtocol
+from gateway.web.strangers import Stranger, Strangers, bring
 
 MEDIA_MESSAGE_BYTES: Final = 64 * 1024
-HEAD_TIMEOUT_S: Final = 10.0
+HEAD_TIMEOUT_S: Final = 5.0
 """From the connection, or the first byte of a later request, to the end of the request's head."""
-BODY_TIMEOUT_S: Final = 30.0
-MAX_HEAD_BYTES: Final = 32 * 1024
+BODY_TIMEOUT_S: Final = 10.0
+MAX_HEAD_BYTES: Final = 8 * 1024
 FORCED_TIMEOUT_S: Final = 5.0
 """How long the forced end of calls may take."""
 
@@ -34,21 +35,40 @@ class Drain(Protocol):
         """End the calls in hand, or hand them on."""
 
 
+class Config(uvicorn.Config):
+    """uvicorn's settings, and who stands at the door."""
+
+    strangers: Strangers
+
+
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with what it lacks: a limit to the time and size of a request's head."""
+    """uvicorn's HTTP protocol with what it lacks: a limit to the time and size of a request's head.
+
+    A connection is a stranger's until the application has seen whose it is.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
+    _fields_bytes = 0
+    _stranger: Stranger | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Expect a request."""
+        """Expect a request, if there is room for one more who may make one."""
         super().connection_made(transport)
-        self._expect(HEAD_TIMEOUT_S)
+        strangers = cast("Config", self.config).strangers
+        self._stranger = strangers.enter(self.client[0] if self.client else "", transport)
+        if self._stranger is None:
+            transport.abort()
+        else:
+            self.app_state = bring(self.app_state, self._stranger)
+            self._expect(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
         self._relax()
+        if self._stranger is not None:
+            self._stranger.leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -68,9 +88,20 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Take the first byte of a request."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._fields_bytes = True, 0, 0
         if self._deadline is None:
             self._expect(HEAD_TIMEOUT_S)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; many small or one large may come in a single read.
+
+        Raises:
+            ValueError: the head is too large, which makes it an invalid request.
+        """
+        self._fields_bytes += len(name) + len(value) + 4  # a colon, a blank, and the end of the line
+        if self._fields_bytes + len(self.url) > MAX_HEAD_BYTES:
+            raise ValueError("request head too large")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Take the end of a head."""
@@ -136,10 +167,15 @@ class DrainingServer(uvicorn.Server):
 
 
 def config(
-    app: ASGIApp, host: str, port: int, *, loop: uvicorn.config.LoopFactoryType = "uvloop"
-) -> uvicorn.Config:
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    strangers: Strangers | None = None,
+    loop: uvicorn.config.LoopFactoryType = "uvloop",
+) -> Config:
     """Return how uvicorn serves the gateway: nothing is said of the server, and nothing is unbounded."""
-    return uvicorn.Config(
+    chosen = Config(
         app,
         host=host,
         port=port,
@@ -161,3 +197,5 @@ def config(
         timeout_graceful_shutdown=3,
         backlog=2048,
     )
+    chosen.strangers = Strangers() if strangers is None else strangers
+    return chosen

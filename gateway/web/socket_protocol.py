@@ -27,6 +27,7 @@ from uvicorn.server import ServerState
 from gateway.calls.caller_line import DIRECT
 from gateway.clients.frames import ABNORMAL, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
 from gateway.web.server_wire import Drain, Phase, Wire, make_wire
+from gateway.web.strangers import known
 from gateway.web.upgrade import Upgrade, refusal
 
 log = logging.getLogger("uvicorn.error")
@@ -327,6 +328,7 @@ class SocketProtocol(asyncio.Protocol):
     def _lost(self, code: int) -> None:
         self._phase = Phase.LOST
         self._state.connections.discard(cast("Any", self))
+        known(self._app_state)
         self._writable.set()
         self._tell_end(code, "")
 

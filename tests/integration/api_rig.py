@@ -125,6 +125,7 @@ async def api(
     first_key: str | None = FIRST_KEY,
     more: Sequence[AnyEndpoint] = (),
     seconds: float = 60,
+    proxies: Sequence[str] = (),
 ) -> AsyncIterator[Rig]:
     """The whole API, with an empty database in a folder, and a client that shows the first key."""
     recordings = folder / "recordings"
@@ -132,7 +133,7 @@ async def api(
     async with Database.open(f"sqlite:///{folder}/gateway.db") as database:
         key = SecretStr(first_key) if first_key else None
         table = [*endpoints(database, recordings), *more]
-        app = Starlette(routes=routes(door(database, key, rate), table))
+        app = Starlette(routes=routes(door(database, key, rate, proxies), table))
         app.router.redirect_slashes = False
         async with (
             serving(app, seconds) as url,

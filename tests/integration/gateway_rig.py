@@ -201,7 +201,7 @@ async def running_gateway(
         output, trouble = stack.enter_context(_watched())
         bounds = replace(Limits(playout_lead_ms=chosen.playout_lead_ms), **(limits or {}))
         gateway = app.build(chosen, bounds, keep=keep)
-        config = server.config(gateway.app, "127.0.0.1", 0, loop="asyncio")
+        config = server.config(gateway.app, "127.0.0.1", 0, strangers=gateway.strangers, loop="asyncio")
         guest = GuestServer(config, gateway.registry, drain_timeout_s=chosen.drain_timeout)
         serving = asyncio.create_task(guest.serve(sockets=[socket_]))
         stack.push_async_callback(_stop, guest, serving)

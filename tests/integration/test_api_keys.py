@@ -130,6 +130,14 @@ async def test_an_address_that_shows_bad_keys_is_stopped(tmp_path: Path) -> None
     assert 1 <= int(locked_out.headers["retry-after"]) <= 11
 
 
+async def test_behind_a_proxy_one_who_shows_bad_keys_locks_out_nobody(tmp_path: Path) -> None:
+    async with api(tmp_path, proxies=["127.0.0.1"]) as rig:
+        for _ in range(12):
+            bad = await rig.get("/v1/", headers=bearer(mint().get_secret_value()))
+            assert bad.status_code == 401
+        assert (await rig.get("/v1/")).status_code == 200
+
+
 async def test_a_request_without_a_key_locks_nobody_out(tmp_path: Path) -> None:
     async with api(tmp_path) as rig, httpx.AsyncClient(base_url=rig.url) as client:
         assert {(await client.get("/v1/")).status_code for _ in range(15)} == {401}

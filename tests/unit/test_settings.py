@@ -121,6 +121,7 @@ def test_all_missing_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch)
         ("FALLBACK_NUMBER", "+1", "must be a"),
         ("FALLBACK_NUMBER", "+14155550100 ext. 7", "must be a possible telephone number, without extension"),
         ("TRANSFER_NUMBERS", "+14155550100, 5550100", "each of them must be a telephone number"),
+        ("PROXIES", "10.0.0.1, proxy.example.com", "each of them must be an IP address"),
         ("GATEWAY_TOOLS", "my-tools.py", "must be the name of a Python module, such as my_tools"),
         ("PORT", "http", "must be a whole number"),
         ("PORT", "80.5", "must be a whole number"),

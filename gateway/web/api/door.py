@@ -21,6 +21,7 @@ from gateway.web.api.endpoint import AnyEndpoint, Ask, Caller, Reply
 from gateway.web.api.keyring import Keyring
 from gateway.web.api.problem import MEDIA_TYPE, Kind, Problem, not_found
 from gateway.web.api.scopes import allows
+from gateway.web.strangers import known
 
 SEND_S: Final = 30.0
 """How long a client may take no byte of its answer."""
@@ -74,6 +75,7 @@ class Door:
     async def _admit(self, request: Request, endpoint: AnyEndpoint, headers: dict[str, str]) -> Caller:
         now = self._monotonic()
         caller = await self._keyring.caller(request, self._clock(), now)
+        known(request.scope.get("state"))
         level = self._buckets.take(caller.key_id, now)
         headers |= self._rate_headers(level)
         if not level.granted:

@@ -2,8 +2,8 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from pydantic import SecretStr
@@ -20,6 +20,7 @@ from gateway.web.api.buckets import Buckets, Level, Rate
 from gateway.web.api.endpoint import Caller
 from gateway.web.api.problem import Kind, Problem
 from gateway.web.api.scopes import Scope
+from gateway.web.strangers import party
 
 FIRST_KEY: Final = KeyId("key_of_settings")
 """What the key of the settings is called in records: it has no row of its own."""
@@ -43,12 +44,20 @@ class Keyring:
         database: Where keys are kept, as hashes.
         first: The key of the settings, which may do everything; any text, since people choose it.
         failures: How many bad keys an address may show.
+        proxies: Addresses that speak for many, of whom one must not lock out the others.
     """
 
-    def __init__(self, database: Database, first: SecretStr | None, failures: Rate = FAILURES) -> None:
+    def __init__(
+        self,
+        database: Database,
+        first: SecretStr | None,
+        failures: Rate = FAILURES,
+        proxies: Iterable[str] = (),
+    ) -> None:
         self._database = database
         self._first = _digest(first.get_secret_value()) if first else None
         self._failures = Buckets(failures)
+        self._proxies = frozenset(map(party, proxies))
         self._log = logs.get()
 
     async def caller(self, request: Request, now: datetime, clock: float) -> Caller:
@@ -59,9 +68,9 @@ class Keyring:
             StoreUnavailable: the database is away.
         """
         presented = _presented(request)
-        address = _address(request)
+        address = party(request.client.host if request.client else "")
         level = self._failures.look(address, clock)
-        if not level.granted:
+        if not level.granted and address not in self._proxies:
             raise _locked_out(level)
         if self._first and hmac.compare_digest(_digest(presented), self._first):
             return Caller(FIRST_KEY, "GATEWAY_API_KEY", frozenset({Scope.ADMIN}))
@@ -97,19 +106,6 @@ def _presented(request: Request) -> str:
     if len(shown) > 1 or scheme.lower() != "bearer" or not 0 < len(text.strip()) <= _LONGEST:
         raise _unauthorized(f"The header Authorization can't be read. {_EXAMPLE}", error="invalid_request")
     return text.strip()
-
-
-def _address(request: Request) -> str:
-    """Who is held to account: an IPv4 address, or the network of an IPv6 one, of which one party has many."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped) if mapped else f"{IPv6Address(int(address) >> 64 << 64)}/64"
-    return str(address)
 
 
 def _digest(text: str) -> bytes:

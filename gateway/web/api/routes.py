@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -30,15 +30,18 @@ def endpoints(database: Database, recordings: Path | None = None) -> list[AnyEnd
     return [endpoint for table in tables for endpoint in table.endpoints()]
 
 
-def door(database: Database, first_key: SecretStr | None, rate: Rate | None = None) -> Door:
+def door(
+    database: Database, first_key: SecretStr | None, rate: Rate | None = None, proxies: Iterable[str] = ()
+) -> Door:
     """The door, with the real clocks.
 
     Args:
         database: Where keys are kept.
         first_key: ``GATEWAY_API_KEY``: it may do everything.
         rate: How often one key may ask.
+        proxies: Addresses that speak for many.
     """
-    return Door(Keyring(database, first_key), rate)
+    return Door(Keyring(database, first_key, proxies=proxies), rate)
 
 
 def routes(door: Door, table: Sequence[AnyEndpoint]) -> list[BaseRoute]:
