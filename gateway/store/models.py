@@ -251,3 +251,36 @@ journal_streams: Final = Table(
     _at("updated_at", "When it was written.", nullable=False),
     info={"doc": "How far each process's records have come, so that none is written twice."},
 )
+
+call_leases: Final = Table(
+    "call_leases",
+    metadata,
+    # No reference to calls: a lease must not wait for the journal.
+    Column("call_id", String(40), primary_key=True, doc="The call."),
+    _text("call_sid", "Twilio's name of it.", nullable=False, unique=True),
+    _text("owner", "The process that carries it.", nullable=False),
+    Column("epoch", Integer, nullable=False, server_default=text("0"), doc="How often it was taken over."),
+    Column(
+        "recoveries",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        doc="How often that was because its process was gone.",
+    ),
+    _at("until", "Until when it is that process's, by the database's clock.", nullable=False),
+    _text("state", "`live`, `handed` or `over`.", nullable=False, server_default="live"),
+    Column(
+        "falls_back",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        doc="Whether the caller of a call that is over needs the fallback.",
+    ),
+    _text("resume", "What another process must know to go on with it, as JSON.", nullable=False),
+    _at("created_at", "When the call was taken.", nullable=False),
+    Index("ix_call_leases_owner", "owner"),
+    info={
+        "doc": "Whose each live call is. A process renews its own every two seconds; one that is not renewed "
+        "for six, or whose stream Twilio says is over, goes to whichever process takes it."
+    },
+)
