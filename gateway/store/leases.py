@@ -57,7 +57,8 @@ async def clock(connection: AsyncConnection) -> datetime:
     """The time all processes agree on."""
     if connection.dialect.name != "postgresql":  # SQLite has its users' own clock
         return datetime.now(UTC)
-    return (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+    now: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+    return now
 
 
 async def take(
