@@ -10,7 +10,7 @@ from gateway.bridge.events import AgentLost, Event, Leg, Malformed
 from gateway.calls.plan import Words
 from gateway.clients.agent_socket import AgentSocket, LostSocket
 from gateway.clients.vatel import Vatel
-from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnusable, WireError
+from gateway.errors import VendorError, VendorRejected, VendorTimeout, WireError
 from gateway.ids import ToolCallId
 from gateway.wire import agent_session
 
@@ -51,27 +51,29 @@ class AgentLine:
             await self._socket.close()
 
     async def _open(self, words: Words) -> AgentSocket:
-        """Open a session; one more try if the first failed quickly for a passing reason."""
+        """Open a session; with a new token, once, if the first one soon turned out to be no good."""
+        token = await self._token(words)
         try:
-            return await self._try_to_open(words)
+            return await self._connect(words, token)
+        except VendorTimeout:
+            raise
         except VendorError as error:
-            if not error.retryable or isinstance(error, VendorTimeout):
-                raise
+            if isinstance(error, VendorRejected):  # a token opens one connection, soon
+                self._vatel.tokens.refused_in_use()
         await asyncio.sleep(_RETRY_AFTER_S)
-        return await self._try_to_open(words)
+        return await self._connect(words, await self._token(words))
 
-    async def _try_to_open(self, words: Words) -> AgentSocket:
-        token = await self._vatel.session_token(
+    async def _token(self, words: Words) -> str:
+        return await self._vatel.patient_token(
             words.agent_id,
             version_id=words.version_id,
             first_message=words.first_message,
             prompt=words.prompt,
         )
+
+    async def _connect(self, words: Words, token: str) -> AgentSocket:
         url = self._vatel.session_url(token, words.agent_id, words.version_id)
-        try:
-            return await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
-        except VendorRejected as error:  # a token opens one connection, soon: another one may do
-            raise VendorUnusable(str(error), remedy=error.remedy, status=error.status) from None
+        return await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
 
     def _read(self, message: bytes) -> None:
         try:

@@ -42,6 +42,8 @@ class Metrics:
         )
         self.records = self._gauge("records", "What became of records, since the start", "outcome")
         self.deliveries = self._gauge("deliveries", "What became of events, since the start", "outcome")
+        self.tokens = self._counter("session_tokens", "Tries to get a session token, by outcome", "outcome")
+        self.resting = self._gauge("breaker_open", "1 while a peer is asked once a second only", "peer")
         self.agent_words = self._gauge(
             "agent_words", "What became of questions for agents' own words, since the start", "outcome"
         )

@@ -113,17 +113,18 @@ async def ask(
     *,
     vendor: str,
     deadline_s: float,
+    connect_s: float = _CONNECT_DEADLINE_S,
     largest_body: int = 64 * 1024,
     **request: Any,
 ) -> Answer:
     """Send one request and read its answer.
 
     Raises:
-        VendorUnreachable: no connection, so nothing was done.
+        VendorUnreachable: no connection within ``connect_s`` seconds, so nothing was done.
         VendorTimeout: not answered within ``deadline_s`` seconds.
         VendorUnusable: the answer is larger than ``largest_body`` bytes, compressed, or no HTTP.
     """
-    answering = client.stream(method, url, timeout=_patience(deadline_s), **request)
+    answering = client.stream(method, url, timeout=_patience(deadline_s, connect_s), **request)
     try:
         async with asyncio.timeout(deadline_s), answering as response:
             _check_encoding(response, vendor)
@@ -139,8 +140,8 @@ async def ask(
     raise failure
 
 
-def _patience(deadline_s: float) -> httpx.Timeout:
-    return httpx.Timeout(deadline_s, connect=_CONNECT_DEADLINE_S, pool=_CONNECT_DEADLINE_S)
+def _patience(deadline_s: float, connect_s: float = _CONNECT_DEADLINE_S) -> httpx.Timeout:
+    return httpx.Timeout(deadline_s, connect=connect_s, pool=connect_s)
 
 
 def _check_encoding(response: httpx.Response, vendor: str) -> None:

@@ -91,9 +91,14 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     logs.hide(*_secrets(settings))
     metrics, pools = Metrics(), Pools()
     keeping = Keeping.of(settings, metrics) if keep else None
-    vatel = Vatel(pools.vatel, settings.vatel_base_url, settings.vatel_api_key.get_secret_value())
+    vatel = Vatel(
+        pools.vatel,
+        settings.vatel_base_url,
+        settings.vatel_api_key.get_secret_value(),
+        count=lambda outcome: metrics.tokens.labels(outcome.value).inc(),
+    )
     book = AgentBook(vatel.agents)
-    _measure(metrics, book)
+    _measure(metrics, book, vatel)
     twilio = twilio_client(settings, pools.twilio)
     tools = _tools(settings, pools)
     means = Means(
@@ -127,7 +132,8 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     )
 
 
-def _measure(metrics: Metrics, book: AgentBook) -> None:
+def _measure(metrics: Metrics, book: AgentBook, vatel: Vatel) -> None:
+    metrics.resting.labels("vatel").set_function(lambda: float(vatel.tokens.resting))
     for outcome in ("answered", "failed"):
         metrics.agent_words.labels(outcome).set_function(partial(getattr, book.counts, outcome))
 

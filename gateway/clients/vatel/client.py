@@ -1,7 +1,11 @@
 """Vatel as the gateway knows it: its areas, and in short form what every call needs."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import httpx
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from gateway.clients.vatel.agent import VersionId
 from gateway.clients.vatel.agents import Agents
@@ -10,8 +14,11 @@ from gateway.clients.vatel.catalogue import Catalogue
 from gateway.clients.vatel.numbers import Numbers
 from gateway.clients.vatel.rest import Rest, Retries
 from gateway.clients.vatel.sessions import ChatId, SessionRequest, Sessions
+from gateway.clients.vatel.tokens import Outcome, TokenDesk
 from gateway.clients.vatel.trunks import Assignments, Trunks
 from gateway.ids import AgentId
+
+_T = TypeVar("_T")
 
 
 class Vatel:
@@ -22,6 +29,7 @@ class Vatel:
         base_url: Where Vatel is.
         api_key: The organization's.
         retries: How requests that change nothing are repeated.
+        count: Told what became of each try to get a token for a caller who waits.
 
     Attributes:
         catalogue: The organization, models and voices.
@@ -31,10 +39,17 @@ class Vatel:
         trunks: SIP trunks.
         assignments: The places of agents on trunks.
         sessions: What opens a session.
+        tokens: The same for callers who wait: tried again where that may help.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, base_url: str, api_key: str, *, retries: Retries | None = None
+        self,
+        http: httpx.AsyncClient,
+        base_url: str,
+        api_key: str,
+        *,
+        retries: Retries | None = None,
+        count: Callable[[Outcome], object] = lambda _outcome: None,
     ) -> None:
         rest = Rest(http, base_url, api_key, retries or Retries())
         self.catalogue = Catalogue(rest)
@@ -44,6 +59,7 @@ class Vatel:
         self.trunks = Trunks(rest)
         self.assignments = Assignments(rest)
         self.sessions = Sessions(rest)
+        self.tokens = TokenDesk(self.sessions, count)
 
     async def session_token(
         self,
@@ -70,15 +86,27 @@ class Vatel:
         Raises:
             VendorError: it could not be had.
         """
-        request = SessionRequest(
-            agent_id=agent_id,
-            version_id=UNSET if version_id is None else version_id,
-            first_message=UNSET if first_message is None else first_message,
-            prompt=UNSET if prompt is None else prompt,
-            chat=UNSET if chat is None else chat,
-            chat_id=UNSET if chat_id is None else chat_id,
-        )
+        request = _request(agent_id, version_id, first_message, prompt)
+        if chat is not None or chat_id is not None:
+            request = msgspec.structs.replace(request, chat=_set(chat), chat_id=_set(chat_id))
         return (await self.sessions.create(request, deadline_s=deadline_s)).token.get_secret_value()
+
+    async def patient_token(
+        self,
+        agent_id: AgentId,
+        *,
+        version_id: VersionId | None = None,
+        first_message: str | None = None,
+        prompt: str | None = None,
+        patience_s: float = 5.0,
+    ) -> str:
+        """The same for a caller who waits: tried up to three times, where that may help.
+
+        Raises:
+            VendorError: it could not be had; see ``TokenDesk``.
+        """
+        request = _request(agent_id, version_id, first_message, prompt)
+        return await self.tokens.get(request, patience_s=patience_s)
 
     def session_url(self, token: str, agent_id: AgentId, version_id: VersionId | None = None) -> str:
         """The address of the session's WebSocket. It holds the token: never log it."""
@@ -91,3 +119,18 @@ class Vatel:
     async def agent(self, agent_id: AgentId, *, deadline_s: float = 5.0) -> str:
         """The name of an agent."""
         return (await self.agents.get(agent_id, deadline_s=deadline_s)).name
+
+
+def _request(
+    agent_id: AgentId, version_id: VersionId | None, first_message: str | None, prompt: str | None
+) -> SessionRequest:
+    return SessionRequest(
+        agent_id=agent_id,
+        version_id=_set(version_id),
+        first_message=_set(first_message),
+        prompt=_set(prompt),
+    )
+
+
+def _set(value: _T | None) -> _T | UnsetType:
+    return UNSET if value is None else value

@@ -47,6 +47,7 @@ class Question:
         method: GET is repeated when it fails in passing; nothing else ever is.
         path: From ``/v1`` on.
         deadline_s: For all of it, repetitions included.
+        connect_s: For the connection, where it has to be made.
         query: What stands behind the question mark.
         body: A Struct, sent as JSON.
         remedies: What to do about a refusal, by status, where the operation knows better.
@@ -57,6 +58,7 @@ class Question:
     method: str
     path: str
     deadline_s: float
+    connect_s: float = 3.0
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: msgspec.Struct | None = field(default=None, repr=False)
     remedies: Mapping[int, str] = field(default_factory=dict)
@@ -114,7 +116,13 @@ class Rest:
             sent = self._sent(question)
             most = question.largest_answer
             answer = await ask(
-                self._http, question.method, vendor="Vatel", deadline_s=within_s, largest_body=most, **sent
+                self._http,
+                question.method,
+                vendor="Vatel",
+                deadline_s=within_s,
+                connect_s=question.connect_s,
+                largest_body=most,
+                **sent,
             )
             if not 200 <= answer.status < 300:
                 raise refusal(answer, question.remedies, question.hidden)

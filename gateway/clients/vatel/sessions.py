@@ -81,7 +81,9 @@ class Sessions:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
 
-    async def create(self, request: SessionRequest, *, deadline_s: float = 2.0) -> Session:
+    async def create(
+        self, request: SessionRequest, *, deadline_s: float = 2.0, connect_s: float = 1.0
+    ) -> Session:
         """What opens one session.
 
         Raises:
@@ -94,6 +96,7 @@ class Sessions:
             method="POST",
             path="/v1/session-token",
             deadline_s=deadline_s,
+            connect_s=connect_s,
             body=request,
             remedies=_WEBRTC_REMEDIES if request.transport == "webrtc" else _REMEDIES,
             largest_answer=_LARGEST_ANSWER,
