@@ -25,6 +25,7 @@ GatewayError
 │       └── VendorGarbled
 ├── EndpointError           the peer's: an endpoint that is not ours did not take what it was sent
 │   ├── EndpointFailed      another time it may
+│   │   └── EndpointTimeout
 │   └── EndpointRejected    it will not, now or later
 │       └── EndpointGone
 └── ToolError               the tool's: it failed, or its answer is of no use
@@ -255,6 +256,10 @@ class EndpointFailed(EndpointError):
 
     retryable = True
     remedy = "Check that the endpoint runs, can be reached from here, and answers in time."
+
+
+class EndpointTimeout(EndpointFailed):
+    """The endpoint did not answer in time; whether it acted is not known."""
 
 
 class EndpointRejected(EndpointError):

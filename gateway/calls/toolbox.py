@@ -15,18 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, overload
 
-import httpx
 import msgspec
 from standardwebhooks import Webhook
 
-from gateway.clients.http import ask
-from gateway.errors import SettingsError, ToolError, VendorError, VendorTimeout
+from gateway.clients.egress import Egress, Lanes
+from gateway.errors import EgressRefused, EndpointError, EndpointTimeout, SettingsError, ToolError
 from gateway.ids import CallSid
 from gateway.settings import HttpTool
 from gateway.wire.agent_session import ToolCall
 
 LARGEST_ANSWER: Final = 256 * 1024
+LANES: Final = Lanes(all=256, running=128, waiting=512)
+"""Tools of all calls ask the same few hosts: more at a time than for events, of which none waits for one."""
 _THREADS: Final = 32
+_OWN_HOST: Final = "Give an https address of a public host, or name a host of your own in PRIVATE_HOSTS."
 _LONGEST_S: Final = 60.0
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -57,10 +59,10 @@ class Tool(Protocol):
 class HttpEndpoint:
     """A tool behind HTTP: a signed POST of the call, the tool call and its arguments."""
 
-    def __init__(self, name: str, config: HttpTool, http: httpx.AsyncClient) -> None:
+    def __init__(self, name: str, config: HttpTool, egress: Egress) -> None:
         self._name = name
         self._url = config.url
-        self._http = http
+        self._egress = egress
         self.timeout_s = config.timeout_s
         self._webhook = Webhook(config.secret.get_secret_value())
 
@@ -69,22 +71,22 @@ class HttpEndpoint:
         body = self._body(call, context)
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{context.call_id}/{call.id}"))
         try:
-            answer = await ask(
-                self._http,
+            answer = await self._egress.ask(
                 "POST",
                 self._url,
-                vendor=f"tool {self._name}",
+                headers=self._headers(key, body),
+                content=body,
                 deadline_s=self.timeout_s,
                 largest_body=LARGEST_ANSWER,
-                content=body,
-                headers=self._headers(key, body),
             )
-        except VendorTimeout:
+        except EndpointTimeout:
             raise ToolError("the tool took too long", code="timeout") from None
-        except VendorError as error:
+        except (EgressRefused, EndpointError) as error:
             raise ToolError(str(error), code="unreachable") from None
         if not 200 <= answer.status < 300:
             raise ToolError(f"the tool answered with status {answer.status}", code="http_error")
+        if not answer.whole:
+            raise ToolError("the tool's answer is too long, packed, or broke off", code="unreachable")
         return _json_text(answer.body)
 
     def _body(self, call: ToolCall, context: ToolContext) -> bytes:
@@ -221,15 +223,19 @@ def _functions(module: str) -> dict[str, Tool]:
     return found
 
 
-def load(module: str | None, endpoints: Mapping[str, HttpTool], http: httpx.AsyncClient) -> dict[str, Tool]:
+def load(module: str | None, endpoints: Mapping[str, HttpTool], egress: Egress) -> dict[str, Tool]:
     """The tools of a module and of the TOML file, by name.
 
     Raises:
-        SettingsError: the module can't be imported, or a name is taken twice.
+        SettingsError: the module can't be imported, a name is taken twice, or an address may not be asked.
     """
     tools = _functions(module) if module else {}
     for name, config in endpoints.items():
         if name in tools:
             raise SettingsError(f"the tool {name} is both in GATEWAY_TOOLS and in GATEWAY_CONFIG")
-        tools[name] = HttpEndpoint(name, config, http)
+        try:
+            egress.check(config.url)
+        except EgressRefused as error:
+            raise SettingsError(f"GATEWAY_CONFIG: tools.{name}.url: {error}", remedy=_OWN_HOST) from None
+        tools[name] = HttpEndpoint(name, config, egress)
     return tools

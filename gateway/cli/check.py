@@ -16,12 +16,14 @@ from rich.console import Console
 from gateway import logs, settings
 from gateway.calls import clip_files, toolbox
 from gateway.clients.doctor import Doctor, Reply
+from gateway.clients.egress import Egress
 from gateway.clients.http import pool
 from gateway.clients.vatel import Vatel
 from gateway.errors import GatewayError, VendorError
 from gateway.ids import AgentId
 from gateway.settings import Settings
 from gateway.store.database import Database
+from gateway.web.keeping import egress_rules
 from gateway.web.parts import twilio_client
 
 _LARGEST_SKEW_S: Final = 30.0
@@ -64,8 +66,8 @@ def check(
 
 async def examine(chosen: Settings, *, offline: bool = False) -> list[Finding]:
     """Make every check; those that ask somebody run at the same time."""
-    async with pool() as http:
-        findings = [*_settings(chosen, http)]
+    async with pool() as http, Egress(egress_rules(chosen)) as egress:
+        findings = [*_settings(chosen, egress)]
         if offline:
             return findings
         checks = (_database, _vatel, _twilio, _number, _way_in, _clock)
@@ -73,9 +75,9 @@ async def examine(chosen: Settings, *, offline: bool = False) -> list[Finding]:
     return findings + [finding for result in results for finding in result]
 
 
-def _settings(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:
+def _settings(chosen: Settings, egress: Egress) -> list[Finding]:
     """Settings that are well formed can still be unwise; wrong ones have raised before this."""
-    tools = toolbox.load(chosen.gateway_tools, settings.load_config(chosen.gateway_config).tools, http)
+    tools = toolbox.load(chosen.gateway_tools, settings.load_config(chosen.gateway_config).tools, egress)
     clip_files.load(chosen.language, chosen.clips_dir)
     findings = [
         Finding("settings", Verdict.OK, f"read; {len(tools)} tools: {', '.join(sorted(tools)) or 'none'}")

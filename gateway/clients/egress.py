@@ -19,7 +19,7 @@ import httpx
 
 from gateway.clients.egress_rules import EgressRules, Target
 from gateway.clients.http import Answer
-from gateway.errors import EndpointError, EndpointFailed, EndpointRejected
+from gateway.errors import EndpointError, EndpointFailed, EndpointRejected, EndpointTimeout
 
 LARGEST_ANSWER: Final = 64 * 1024
 _CONNECT_S: Final = 5.0
@@ -178,6 +178,14 @@ class Egress:
         """How many hosts are being asked."""
         return len(self._lanes)
 
+    def check(self, url: str) -> None:
+        """See whether a URL may be asked, before there is anything to ask; nothing is looked up.
+
+        Raises:
+            EgressRefused: it may not.
+        """
+        self._rules.target(url)
+
     async def close(self) -> None:
         """Close what is kept open."""
         await self._pool.aclose()
@@ -286,7 +294,7 @@ def _failure(error: Exception, host: str, deadline_s: float) -> EndpointError:
         case httpcore.ConnectError() | httpcore.ConnectTimeout() | httpcore.PoolTimeout():
             return EndpointFailed(f"{host} can't be reached: {type(error).__name__}")
         case TimeoutError() | httpcore.TimeoutException():
-            return EndpointFailed(f"{host} did not answer within {deadline_s:g} s")
+            return EndpointTimeout(f"{host} did not answer within {deadline_s:g} s")
         case httpcore.LocalProtocolError():
             return EndpointRejected(f"the request to {host} can't be sent")
         case _:

@@ -12,7 +12,7 @@ class HttpTool(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(description="Where the call is posted to: https, or http on this machine.")
+    url: str = Field(description="Where the call is posted to: https; PRIVATE_HOSTS names hosts of your own.")
     timeout_s: float = Field(default=10.0, gt=0, le=60, description="How long the agent waits for it.")
     secret: SecretStr = Field(description="Signs the requests, in the form of Standard Webhooks: whsec_...")
 

@@ -107,7 +107,8 @@ class Settings(BaseSettings):
         default=None, description="Signs those events, in the form of Standard Webhooks: whsec_..."
     )
     private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Hosts inside private networks that may be posted to, with commas."
+        default=(),
+        description="Hosts of your own network, or localhost, that may be posted to, with commas.",
     )
     proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("127.0.0.1", "::1"),

@@ -19,6 +19,7 @@ from gateway.calls.documents import Addresses, Documents, Sentences
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
 from gateway.calls.scribe import Office
+from gateway.clients.egress import Egress
 from gateway.clients.http import pool
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
@@ -28,7 +29,7 @@ from gateway.ids import E164, AccountSid, AgentId
 from gateway.services.plans import Defaults, NoRoutes, Plans
 from gateway.settings import Settings
 from gateway.store import address
-from gateway.web.keeping import Keeping
+from gateway.web.keeping import Keeping, egress_rules
 from gateway.wire.signature import SignatureCheck, websocket_url
 
 _PLACING_S: Final = 10.0
@@ -39,9 +40,9 @@ _PLACING_S: Final = 10.0
 class Pools:
     """A pool for each peer, so that one that hangs takes no connection from another."""
 
+    tools: Egress
     vatel: httpx.AsyncClient = field(default_factory=pool)
     twilio: httpx.AsyncClient = field(default_factory=pool)
-    tools: httpx.AsyncClient = field(default_factory=pool)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -89,7 +90,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         SettingsError: a tool, a clip or the database is configured wrongly.
     """
     logs.hide(*_secrets(settings))
-    metrics, pools = Metrics(), Pools()
+    metrics, pools = Metrics(), Pools(Egress(egress_rules(settings), lanes=toolbox.LANES))
     keeping = Keeping.of(settings, metrics) if keep else None
     vatel = Vatel(
         pools.vatel,

@@ -63,7 +63,7 @@ class Shop:
             config.write_text(
                 f'[tools.lookup_order]\nurl = "{server.url}/tool"\nsecret = "{SECRET}"\ntimeout_s = 0.5\n'
             )
-            yield {"gateway_config": config}
+            yield {"gateway_config": config, "private_hosts": "127.0.0.1"}
 
 
 async def test_an_http_tool_is_asked_once_signed_and_its_answer_goes_to_the_agent(tmp_path: Path) -> None:

@@ -3,19 +3,20 @@
 import asyncio
 import gzip
 import json
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-from gateway.calls.toolbox import LARGEST_ANSWER, HttpEndpoint, ToolContext
-from gateway.clients.http import pool
-from gateway.errors import ToolError
+from gateway.calls.toolbox import LARGEST_ANSWER, HttpEndpoint, ToolContext, load
+from gateway.clients.egress import Egress
+from gateway.clients.egress_rules import EgressRules
+from gateway.errors import SettingsError, ToolError
 from gateway.ids import CallSid, ToolCallId
 from gateway.settings import HttpTool
 from gateway.wire.agent_session import JSON, ToolCall
 from tests.loopback import SILENCE, Answer, Loopback, Request, free_url, response
+from tests.unit.egress_tricks import PRIVATE_ANSWERS, tricks
 
 pytestmark = pytest.mark.anyio
 WHSEC = "whsec_dGVzdC1zZWNyZXQtb2YtdGhlLWdhdGV3YXk="
@@ -24,12 +25,16 @@ CONTEXT = ToolContext(CallSid("CA1"), "call_1")
 OK = response(200, '{"sky": "blau ☀"}', Content_Type="application/json")
 
 
-def endpoint(url: str, http: Any, timeout_s: float = 2.0) -> HttpEndpoint:
+def guard() -> Egress:
+    return Egress(EgressRules(private_hosts=["127.0.0.1"], loopback=True))
+
+
+def endpoint(url: str, http: Egress, timeout_s: float = 2.0) -> HttpEndpoint:
     return HttpEndpoint("weather", HttpTool(url=url, secret=SecretStr(WHSEC), timeout_s=timeout_s), http)
 
 
 async def run(answer: Answer, call: ToolCall = CALL, timeout_s: float = 2.0) -> tuple[str, list[Request]]:
-    async with Loopback(answer) as server, pool() as http:
+    async with Loopback(answer) as server, guard() as http:
         output = await endpoint(f"{server.url}/weather/?v=2", http, timeout_s).run(call, CONTEXT)
     return output, server.requests
 
@@ -74,7 +79,7 @@ async def test_a_tool_has_its_time() -> None:
 
 
 async def test_a_tool_that_is_not_there_is_out_of_reach() -> None:
-    async with pool() as http:
+    async with guard() as http:
         with pytest.raises(ToolError, match="can't be reached") as caught:
             await endpoint(await free_url(), http).run(CALL, CONTEXT)
     assert caught.value.code == "unreachable"
@@ -104,7 +109,7 @@ async def test_an_endless_answer_is_cut_off_and_not_read() -> None:
 
     assert await failure(flood) == (
         "unreachable",
-        f"tool weather answered with more than {LARGEST_ANSWER} bytes",
+        "the tool's answer is too long, packed, or broke off",
     )
     assert written < 20 * 1024 * 1024
 
@@ -117,16 +122,46 @@ async def test_the_largest_answer_is_taken() -> None:
 async def test_a_compressed_answer_is_not_unpacked() -> None:
     bomb = gzip.compress(b'"' + b" " * (30 * 1024 * 1024) + b'"')
     code, text = await failure(response(200, bomb, Content_Encoding="gzip"))
-    assert (code, text) == ("unreachable", "tool weather answered in an encoding nobody asked for")
+    assert (code, text) == ("unreachable", "the tool's answer is too long, packed, or broke off")
 
 
 async def test_arguments_nested_too_deep_are_refused() -> None:
     deep: JSON = []
     for _ in range(200_000):  # each version of Python has its own limit
         deep = [deep]
-    async with pool() as http:
+    async with guard() as http:
         with pytest.raises(ToolError, match="nested too deep") as caught:
             await endpoint("http://127.0.0.1:1", http).run(
                 ToolCall(ToolCallId("c"), "weather", {"a": deep}), CONTEXT
             )
     assert caught.value.code == "invalid_arguments"
+
+
+@pytest.mark.parametrize("url", tricks())
+def test_a_tool_is_at_no_address_that_reaches_what_only_the_gateway_can(url: str) -> None:
+    trick = HttpTool.model_construct(url=url, secret=SecretStr(WHSEC), timeout_s=2.0)
+    with pytest.raises(SettingsError, match=r"^GATEWAY_CONFIG: tools\.weather\.url: ") as caught:
+        load(None, {"weather": trick}, Egress(EgressRules()))
+    assert "PRIVATE_HOSTS" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9000/tool", "http://localhost:9000/", "https://tools.lan:8443/"]
+)
+def test_a_tool_of_ones_own_network_is_allowed_by_name(url: str) -> None:
+    rules = EgressRules(private_hosts=["localhost", "tools.lan:8443"], loopback=True)
+    tool = HttpTool(url=url, secret=SecretStr(WHSEC))
+    assert list(load(None, {"weather": tool}, Egress(rules))) == ["weather"]
+    with pytest.raises(SettingsError):
+        load(None, {"weather": tool}, Egress(EgressRules()))
+
+
+@pytest.mark.parametrize("addresses", PRIVATE_ANSWERS)
+async def test_a_tool_whose_name_leads_inside_is_not_connected_to(addresses: tuple[str, ...]) -> None:
+    async def resolver(_host: str) -> tuple[str, ...]:
+        return addresses
+
+    async with Egress(EgressRules(), resolver) as egress:
+        with pytest.raises(ToolError) as caught:
+            await endpoint("https://tool.example.com/", egress).run(CALL, CONTEXT)
+    assert caught.value.code == "unreachable"

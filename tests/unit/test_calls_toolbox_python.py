@@ -10,18 +10,19 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
 from gateway.calls.toolbox import HttpEndpoint, PythonFunction, Tool, ToolContext, load, tool
+from gateway.clients.egress import Egress
+from gateway.clients.egress_rules import EgressRules
 from gateway.errors import SettingsError, ToolError
 from gateway.ids import CallSid, ToolCallId
 from gateway.settings import HttpTool
 from gateway.wire.agent_session import ToolCall
 
 CONTEXT = ToolContext(CallSid("CA1"), "c1")
-HTTP = httpx.AsyncClient()
+HTTP = Egress(EgressRules())
 ENDPOINT = HttpTool(url="https://t.example", secret=SecretStr("whsec_dGVzdC1zZWNyZXQtb2YtdGhlLWdhdGV3YXk="))
 REQUEST: ContextVar[str] = ContextVar("REQUEST", default="none")
 

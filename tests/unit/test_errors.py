@@ -58,6 +58,7 @@ def test_faults_lie_where_the_tree_says() -> None:
         "VendorGarbled": "vendor",
         "EndpointError": "peer",
         "EndpointFailed": "peer",
+        "EndpointTimeout": "peer",
         "EndpointRejected": "peer",
         "EndpointGone": "peer",
         "ToolError": "tool",
@@ -75,6 +76,7 @@ def test_only_passing_troubles_of_vendors_may_be_tried_again() -> None:
         "VendorUnavailable",
         "VendorGarbled",
         "EndpointFailed",
+        "EndpointTimeout",
     }
 
 
