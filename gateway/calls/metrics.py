@@ -44,6 +44,10 @@ class Metrics:
         self.deliveries = self._gauge("deliveries", "What became of events, since the start", "outcome")
         self.tokens = self._counter("session_tokens", "Tries to get a session token, by outcome", "outcome")
         self.resting = self._gauge("breaker_open", "1 while a peer is asked once a second only", "peer")
+        self.twilio_wait = self._histogram(
+            "twilio_wait", "Requests to Twilio waiting for others", _WAITS_S, "urgency"
+        )
+        self.twilio_throttled = self._counter("twilio_throttled", "Answers of Twilio to slow down", "urgency")
         self.agent_words = self._gauge(
             "agent_words", "What became of questions for agents' own words, since the start", "outcome"
         )
@@ -55,5 +59,5 @@ class Metrics:
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"{_PREFIX}_{name}_seconds", text, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"{_PREFIX}_{name}_seconds", text, labels, buckets=buckets, registry=self.registry)

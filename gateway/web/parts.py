@@ -22,6 +22,7 @@ from gateway.calls.scribe import Office
 from gateway.clients.egress import Egress
 from gateway.clients.http import pool
 from gateway.clients.twilio import Twilio
+from gateway.clients.twilio.gate import Gate
 from gateway.clients.vatel import Vatel
 from gateway.clients.vatel.agent_book import AgentBook
 from gateway.errors import SettingsError
@@ -100,7 +101,11 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     )
     book = AgentBook(vatel.agents)
     _measure(metrics, book, vatel)
-    twilio = twilio_client(settings, pools.twilio)
+    gate = Gate(
+        lambda urgency, seconds: metrics.twilio_wait.labels(urgency.value).observe(seconds),
+        lambda urgency: metrics.twilio_throttled.labels(urgency.value).inc(),
+    )
+    twilio = twilio_client(settings, pools.twilio, gate=gate)
     tools = _tools(settings, pools)
     means = Means(
         vatel=vatel,
@@ -123,7 +128,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         vatel=vatel,
         book=book,
         twilio=twilio,
-        patient_twilio=twilio_client(settings, pools.twilio, deadline_s=_PLACING_S),
+        patient_twilio=twilio_client(settings, pools.twilio, deadline_s=_PLACING_S, gate=gate),
         documents=documents,
         registry=Registry(means, settings.max_calls, documents),
         defaults=defaults,
@@ -157,14 +162,15 @@ def signature_check(settings: Settings) -> SignatureCheck:
     return SignatureCheck(settings.public_url, known, settings.own_url)
 
 
-def twilio_client(settings: Settings, http: httpx.AsyncClient, *, deadline_s: float = 3.0) -> Twilio:
+def twilio_client(
+    settings: Settings, http: httpx.AsyncClient, *, deadline_s: float = 3.0, gate: Gate | None = None
+) -> Twilio:
     """The client for Twilio's REST API, with the API key if there is one."""
     login = (settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value())
     if settings.twilio_api_key and settings.twilio_api_secret:
         login = (settings.twilio_api_key, settings.twilio_api_secret.get_secret_value())
-    return Twilio(
-        http, settings.twilio_base_url, AccountSid(settings.twilio_account_sid), login, deadline_s=deadline_s
-    )
+    account = AccountSid(settings.twilio_account_sid)
+    return Twilio(http, settings.twilio_base_url, account, login, deadline_s=deadline_s, gate=gate)
 
 
 def _addresses(settings: Settings, *, resume: bool) -> Addresses:

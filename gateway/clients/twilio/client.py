@@ -4,6 +4,7 @@ import httpx
 from twilio.rest import Client
 
 from gateway.clients.twilio.calls import Calls
+from gateway.clients.twilio.gate import Gate
 from gateway.clients.twilio.numbers import Numbers
 from gateway.clients.twilio.orders import Document
 from gateway.clients.twilio.recordings import Recordings, Store
@@ -20,7 +21,9 @@ class Twilio:
         base_url: Where the API is: ``https://api.twilio.com``.
         account_sid: The account.
         login: The account's SID and token, or an API key and its secret.
-        deadline_s: How long a request may take, in seconds; a list is one request a page.
+        deadline_s: How long a request may take, in seconds; a list is one request a page. Half of it may
+            be spent waiting for others.
+        gate: Lets requests through; one for all clients of an account.
 
     """
 
@@ -32,10 +35,12 @@ class Twilio:
         login: tuple[str, str],
         *,
         deadline_s: float = 3.0,
+        gate: Gate | None = None,
     ) -> None:
         user, password = login
         base_url = base_url.rstrip("/")
-        client = Client(user, password, account_sid, http_client=Transport(http, base_url, deadline_s))
+        transport = Transport(http, base_url, deadline_s, gate or Gate())
+        client = Client(user, password, account_sid, http_client=transport)
         # The library would read these from the environment and send requests elsewhere.
         client.region = client.edge = None
         client.api.base_url = base_url

@@ -1,5 +1,6 @@
 """Carries the requests of Twilio's library over httpx: its own transport ignores timeouts."""
 
+import asyncio
 import logging
 from typing import Any, Final
 
@@ -9,11 +10,13 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 
 from gateway.clients.http import Answer, ask
+from gateway.clients.twilio.gate import Gate, Urgency
 from gateway.clients.twilio.refusals import refusal
 from gateway.errors import VendorUnusable
 
 _LARGEST_ANSWER: Final = 1024 * 1024
 _THROTTLED: Final = 429
+_CALL: Final = "CA"
 
 
 class _Problem(msgspec.Struct):
@@ -24,9 +27,10 @@ class _Problem(msgspec.Struct):
 class Transport(AsyncHttpClient):  # type: ignore[misc]  # the library has no types
     """Sends what the library asks for, to ``base_url`` and nowhere else, each within ``deadline_s`` s."""
 
-    def __init__(self, http: httpx.AsyncClient, base_url: str, deadline_s: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, base_url: str, deadline_s: float, gate: Gate) -> None:
         super().__init__(logging.getLogger("twilio"), True, deadline_s)
         self._http = http
+        self._gate = gate
         self._base = f"{base_url}/"
         self._deadline_s = deadline_s
 
@@ -50,18 +54,37 @@ class Transport(AsyncHttpClient):  # type: ignore[misc]  # the library has no ty
             # A list names its next page's address, and the request for it carries the credentials.
             raise VendorUnusable("Twilio's answer leads to another host")
         request: dict[str, Any] = {"params": params, "data": data, "headers": headers, "auth": auth}
-        answer = await ask(
-            self._http,
-            method,
-            uri,
-            vendor="Twilio",
-            deadline_s=timeout or self._deadline_s,
-            largest_body=_LARGEST_ANSWER,
-            **request,
-        )
-        if answer.status == _THROTTLED:
-            raise _throttled(answer)
+        answer = await self._answer(method, uri, timeout or self._deadline_s, request)
         return Response(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)
+
+    async def _answer(self, method: str, uri: str, deadline_s: float, request: dict[str, Any]) -> Answer:
+        """Ask when it is our turn; for a live call, once more after Twilio asked to slow down."""
+        now, urgency = asyncio.get_running_loop().time, _urgency(method, uri)
+        end = now() + deadline_s
+        while True:
+            async with self._gate.passing(urgency, (end - now()) / 2):
+                answer = await ask(
+                    self._http,
+                    method,
+                    uri,
+                    vendor="Twilio",
+                    deadline_s=end - now(),
+                    largest_body=_LARGEST_ANSWER,
+                    **request,
+                )
+            if answer.status != _THROTTLED:
+                self._gate.answered()
+                return answer
+            pause_s = self._gate.throttled(urgency, answer.retry_after_s)
+            if urgency is not Urgency.LIVE or pause_s > (end - now()) / 2:
+                raise _throttled(answer)
+            await asyncio.sleep(pause_s)
+
+
+def _urgency(method: str, uri: str) -> Urgency:
+    """What is changed of a call, or of a caller in a queue, is urgent: somebody is on the line."""
+    changed = uri.partition("?")[0].rpartition("/")[2].startswith(_CALL)
+    return Urgency.LIVE if method == "POST" and changed else Urgency.OTHER
 
 
 def _throttled(answer: Answer) -> Exception:
