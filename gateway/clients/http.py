@@ -155,6 +155,6 @@ def _failure(error: Exception, vendor: str, deadline_s: float) -> VendorError:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
             return VendorUnreachable(f"{vendor} can't be reached: {type(error).__name__}")
         case TimeoutError() | httpx.TimeoutException():
-            return VendorTimeout(f"{vendor} did not answer within {deadline_s:g} s")
+            return VendorTimeout(f"{vendor} did not answer within {deadline_s:.2g} s")
         case _:
             return VendorUnusable(f"{vendor} gave no usable answer: {type(error).__name__}")

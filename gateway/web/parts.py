@@ -93,18 +93,9 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     logs.hide(*_secrets(settings))
     metrics, pools = Metrics(), Pools(Egress(egress_rules(settings), lanes=toolbox.LANES))
     keeping = Keeping.of(settings, metrics) if keep else None
-    vatel = Vatel(
-        pools.vatel,
-        settings.vatel_base_url,
-        settings.vatel_api_key.get_secret_value(),
-        count=lambda outcome: metrics.tokens.labels(outcome.value).inc(),
-    )
-    book = AgentBook(vatel.agents)
+    vatel = _vatel(settings, pools, metrics)
+    book, gate = AgentBook(vatel.agents), _gate(metrics)
     _measure(metrics, book, vatel)
-    gate = Gate(
-        lambda urgency, seconds: metrics.twilio_wait.labels(urgency.value).observe(seconds),
-        lambda urgency: metrics.twilio_throttled.labels(urgency.value).inc(),
-    )
     twilio = twilio_client(settings, pools.twilio, gate=gate)
     tools = _tools(settings, pools)
     means = Means(
@@ -135,6 +126,22 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         plans=Plans(defaults, keeping.routes, keeping.lookup) if keeping else Plans(defaults, NoRoutes()),
         check=signature_check(settings),
         tools=frozenset(tools),
+    )
+
+
+def _vatel(settings: Settings, pools: Pools, metrics: Metrics) -> Vatel:
+    return Vatel(
+        pools.vatel,
+        settings.vatel_base_url,
+        settings.vatel_api_key.get_secret_value(),
+        count=lambda outcome: metrics.tokens.labels(outcome.value).inc(),
+    )
+
+
+def _gate(metrics: Metrics) -> Gate:
+    return Gate(
+        lambda urgency, seconds: metrics.twilio_wait.labels(urgency.value).observe(seconds),
+        lambda urgency: metrics.twilio_throttled.labels(urgency.value).inc(),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from gateway.clients.twilio.codes import HTTP_NOT_FOUND, NOT_FOUND, NOT_IN_PROGRESS
+from gateway.clients.twilio.codes import NOT_FOUND, NOT_IN_PROGRESS
 from gateway.clients.twilio.orders import Document, NewCall, Wanted
 from gateway.clients.twilio.paging import paged
 from gateway.clients.twilio.refusals import OutcomeUnknown, certain, translating
@@ -11,7 +11,7 @@ from gateway.clients.twilio.values import CallRecord, call_record
 from gateway.errors import VendorError
 from gateway.ids import CallSid
 
-_GONE: Final = frozenset({NOT_IN_PROGRESS, NOT_FOUND, HTTP_NOT_FOUND})
+_GONE: Final = frozenset({NOT_IN_PROGRESS, NOT_FOUND})
 
 
 class Calls:

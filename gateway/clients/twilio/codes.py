@@ -12,8 +12,6 @@ from gateway.errors import VendorError
 
 NOT_IN_PROGRESS: Final = 21220
 NOT_FOUND: Final = 20404
-HTTP_NOT_FOUND: Final = 404
-"""What stands for the code of an answer that has none."""
 TOO_MANY_REQUESTS: Final = 20429
 TOO_MANY_CALLS: Final = 10004
 

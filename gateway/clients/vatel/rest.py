@@ -157,7 +157,7 @@ class Rest:
                     raise
             await retries.sleep(pause)
             own_pause *= 2
-        raise VendorTimeout(f"Vatel did not answer within {deadline_s:g} s")
+        raise VendorTimeout(f"Vatel did not answer within {deadline_s:.2g} s")
 
 
 def segment(text: str) -> str:
