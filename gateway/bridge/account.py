@@ -2,6 +2,7 @@
 
 from gateway.bridge.caller import CallerLeg
 from gateway.bridge.commands import Command, Final, Tell
+from gateway.bridge.history import History
 from gateway.bridge.report import CallReport
 from gateway.bridge.speech import AgentSpeech
 from gateway.bridge.tools import ToolDesk
@@ -11,10 +12,11 @@ from gateway.bridge.turns import Statement
 class Account:
     """Enters in the report what the parts of a call have to state."""
 
-    def __init__(self, caller: CallerLeg, speech: AgentSpeech, desk: ToolDesk) -> None:
+    def __init__(self, caller: CallerLeg, speech: AgentSpeech, desk: ToolDesk, history: History) -> None:
         self._caller = caller
         self._speech = speech
         self._desk = desk
+        self._history = history
         self.report = CallReport()
 
     def count(self, what: str) -> list[Command]:
@@ -26,6 +28,7 @@ class Account:
         """Enter what became known of a turn after it was told as over."""
         if statement:
             self.report.put_turn(statement.report, statement.instead_of)
+            self._history.agent(statement.report)
 
     def tell(self, statements: list[Statement]) -> list[Command]:
         """Enter the turns that are over, and tell of them."""

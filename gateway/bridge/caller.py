@@ -27,7 +27,8 @@ class CallerLeg:
 
     def open(self, start: Start, now: float) -> bool:
         """The stream begins; whether its audio is of the only kind Twilio documents."""
-        self.opened_at = self._heard_at = now
+        self.opened_at = now if self.opened_at is None else self.opened_at  # it may come back in another one
+        self._heard_at, self._sequence = now, 0
         self.check_at = now + self._gap_s
         return start.encoding == "audio/x-mulaw" and start.sample_rate == 8000
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.bridge.history import Past
 from gateway.bridge.report import Ending, Note
 from gateway.ids import E164, MarkName, ToolCallId
 from gateway.wire.agent_session import ToolCall
@@ -46,7 +47,9 @@ class AnswerTool(msgspec.Struct, frozen=True):
 
 
 class JoinAgent(msgspec.Struct, frozen=True):
-    """Open the agent's session."""
+    """Open a session in the place of the one there was; told the ``past``, the agent takes the call up."""
+
+    past: Past | None = None
 
 
 class RunTool(msgspec.Struct, frozen=True):
@@ -60,6 +63,19 @@ class Transfer(msgspec.Struct, frozen=True):
     """Have Twilio connect the caller to a person; answer with ``TransferFinished``."""
 
     to: E164
+
+
+class SendDigits(msgspec.Struct, frozen=True):
+    """Have Twilio play these keys to whoever is on the line, and come back; answer with ``DigitsTaken``."""
+
+    digits: str
+
+    def __repr__(self) -> str:
+        return f"SendDigits({len(self.digits)} digits)"
+
+
+class Retrieve(msgspec.Struct, frozen=True):
+    """Ask Twilio whether the call is still up; if so, have it open a stream again."""
 
 
 class HangUp(msgspec.Struct, frozen=True):
@@ -88,5 +104,5 @@ class Tell(msgspec.Struct, frozen=True):
 
 ToCaller = Play | PlaceMark | Clear
 Final = HangUp | FallBack | Release
-Seldom = ToCaller | AnswerTool | JoinAgent | RunTool | Transfer | Final | Tell
+Seldom = ToCaller | AnswerTool | JoinAgent | RunTool | Transfer | SendDigits | Retrieve | Final | Tell
 Command = SendAudio | Seldom

@@ -53,6 +53,15 @@ class DigitCollector:
         self._finish_keys = ""  # may follow keys that were complete without
         self._finish_until = 0.0
 
+    @property
+    def collecting(self) -> bool:
+        """Whether the caller is expected to press keys."""
+        return self._collection is not None
+
+    def cancel(self) -> None:
+        """Nobody asks for keys any more."""
+        self._collection = None
+
     def deadline(self, idle_since: float | None) -> float | None:
         """When the running collection ends for want of keys.
 

@@ -36,9 +36,17 @@ class CarrierEnded:
 
 @dataclass(frozen=True, slots=True)
 class AgentLost:
-    """The agent's session could not be had, or its connection broke."""
+    """The agent's session could not be had, or its connection broke; ``final``: no other try will do."""
 
     reason: str
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Briefed:
+    """It is known whether the agent speaks first."""
+
+    greets: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,29 @@ class TransferFinished:
     """Twilio took the transfer, or refused it with ``error``."""
 
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOver:
+    """What became of the person the caller was transferred to.
+
+    ``outcome`` is Twilio's word for it; if they were not ``connected``, the caller comes back.
+    """
+
+    outcome: str
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DigitsTaken:
+    """Twilio took the digits to be played, or refused with ``error``."""
+
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Another process carries the call on: nothing more may be sent from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +121,19 @@ class LeaveMessage:
     pcm: bytes = field(repr=False)
 
 
+Order = HangUpAsked | TransferAsked | LeaveMessage | HandOver | TakenOver
 ShellEvent = (
-    Admitted
+    Order
+    | Admitted
     | CallerLost
     | CarrierEnded
     | AgentLost
+    | Briefed
     | ToolFinished
     | TransferFinished
+    | TransferOver
+    | DigitsTaken
     | Malformed
-    | HandOver
-    | HangUpAsked
-    | TransferAsked
-    | LeaveMessage
 )
 CallerSignal = (
     media_stream.Connected

@@ -1,12 +1,12 @@
 """How a call is brought to its end: what is still to be heard, how long that may take, and what then."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import assert_never
 
-from gateway.bridge.commands import Command, FallBack, Final, HangUp, Transfer
+from gateway.bridge.commands import Command, FallBack, Final, HangUp, SendDigits, Transfer
 from gateway.bridge.limits import Limits
-from gateway.bridge.report import Ending
+from gateway.bridge.report import Absence, Ending
 from gateway.bridge.speech import AgentSpeech
 from gateway.bridge.tools import ToolDesk
 from gateway.errors import ToolError
@@ -23,22 +23,41 @@ class Finale(Enum):
     AGENT_ENDED = auto()  # the agent's session is over: hang up
     END_CALL = auto()  # the agent's tool: hang up
     TRANSFER = auto()  # the agent's tool: connect to a person
+    DIGITS = auto()  # the agent's tool: play keys, and come back
     AGENT_LOST = auto()  # the agent is gone: Twilio goes on with the verbs behind <Connect>
     TIME_LIMIT = auto()  # the call has lasted as long as it may: hang up
     MESSAGE = auto()  # a machine listens, and no agent: hang up
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How a call leaves its stream, and the tool call that asked for it, if one did."""
+
+    finale: Finale
+    call: ToolCall | None = None
+    to: E164 | None = None
+    digits: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)
 class _Farewell:
     """The end of a call, on its way. Times are seconds of the bridge's clock."""
 
-    finale: Finale
+    leaving: Leaving
     began: float
     active_at: float  # when the agent last said something
     give_up_at: float
-    call: ToolCall | None = None
-    to: E164 | None = None
-    asked: bool = False  # the transfer is with Twilio, which has until ``give_up_at`` to answer
+    asked: bool = False  # Twilio was asked to take the call, and has until ``give_up_at`` to answer
+
+    @property
+    def finale(self) -> Finale:
+        """What happens when the last words have been heard."""
+        return self.leaving.finale
+
+    @property
+    def call(self) -> ToolCall | None:
+        """The tool call that asked for it."""
+        return self.leaving.call
 
 
 class Departure:
@@ -69,12 +88,24 @@ class Departure:
         """Whether Twilio has not answered in time."""
         return self._farewell is not None and self._farewell.asked and now >= self._farewell.give_up_at
 
-    def begin(self, finale: Finale, now: float, call: ToolCall | None = None, to: E164 | None = None) -> None:
+    @property
+    def absence(self) -> Absence | None:
+        """Where Twilio was asked to take the call."""
+        if not self.transferring or self._farewell is None:
+            return None
+        return Absence.DIGITS if self._farewell.finale is Finale.DIGITS else Absence.TRANSFER
+
+    @property
+    def digits(self) -> int:
+        """How many keys Twilio was asked to play."""
+        return 0 if self._farewell is None else len(self._farewell.leaving.digits)
+
+    def begin(self, leaving: Leaving, now: float) -> None:
         """From now on the call is saying farewell."""
         longest_s = self._limits.lost_agent_drain_s
-        if finale is not Finale.AGENT_LOST:
+        if leaving.finale is not Finale.AGENT_LOST:
             longest_s = self._speech.playout.remaining_s(now) + self._limits.drain_extra_s
-        self._farewell = _Farewell(finale, now, now, now + longest_s, call, to)
+        self._farewell = _Farewell(leaving, now, now, now + longest_s)
 
     def extend(self, now: float) -> None:
         """The agent said more: give it the time to be heard."""
@@ -91,9 +122,10 @@ class Departure:
         farewell, self._farewell = self._farewell, None
         return self._desk.refuse(farewell.call.id, error, now) if farewell and farewell.call else []
 
-    def succeed(self, now: float) -> list[Command]:
-        """What the agent asked for is done: tell it."""
+    def succeed(self, now: float, *, stay: bool = False) -> list[Command]:
+        """What the agent asked for is done: tell it; with ``stay`` the call goes on."""
         farewell = self._farewell
+        self._farewell = None if stay else farewell
         return self._desk.succeed(farewell.call.id, now) if farewell and farewell.call else []
 
     def due_at(self, *, agent_there: bool) -> float | None:
@@ -123,7 +155,12 @@ class Departure:
             case Finale.TRANSFER:
                 farewell.asked = True
                 farewell.give_up_at = now + self._limits.transfer_timeout_s
-                return [*commands, *([Transfer(farewell.to)] if farewell.to else [])], None
+                to = farewell.leaving.to
+                return [*commands, *([Transfer(to)] if to else [])], None
+            case Finale.DIGITS:
+                farewell.asked = True
+                farewell.give_up_at = now + self._limits.transfer_timeout_s
+                return [*commands, SendDigits(farewell.leaving.digits)], None
             case _:
                 assert_never(farewell.finale)
 

@@ -13,6 +13,10 @@ class Health:
         self._window_s = limits.bad_window_s
         self._bad: dict[Leg, deque[float]] = {leg: deque(maxlen=limits.bad_messages + 1) for leg in Leg}
 
+    def reset(self, leg: Leg) -> None:
+        """The leg is a new one."""
+        self._bad[leg].clear()
+
     def unusable(self, leg: Leg, now: float) -> bool:
         """Note one more bad message; whether that was one too many."""
         times = self._bad[leg]

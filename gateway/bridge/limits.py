@@ -23,10 +23,37 @@ class Limits:
 
     # Waiting for the legs
     stream_timeout_s: float = 15.0  # from the webhook to the stream
-    join_timeout_s: float = 2.5  # from the stream to session_started: a person must be heard within 3 s
+    join_timeout_s: float = 5.0  # from the stream to session_started; a phrase is heard meanwhile
     media_gap_s: float = 10.0  # Twilio sends 50 frames a second, in silence too
     max_call_s: float = 3600.0
     last_sentence_s: float = 10.0  # what the agent is saying then may take so much longer
+
+    # Being without the agent
+    recoveries: int = 3  # losses of the agent a call survives; 0: the first one is the last
+    first_tries: int = 2  # to get the first session of the call
+    attempt_s: float = 3.0  # from joining to session_started
+    most_gap_s: float = 12.0  # without an agent, all gaps of a call together
+    broken_off_ms: int = 400  # what is still heard of a sentence whose rest will not come
+    session_s: float = 3300.0  # a session this old is changed for a new one, in a pause
+
+    # Silence while the session is up: when the caller hears something, and when the agent counts as lost
+    agent_greets: bool = False  # whether the agent is known to speak first
+    greeting_filler_s: float = 1.5
+    greeting_lost_s: float = 6.0
+    answer_filler_s: float = 2.5
+    answer_lost_s: float = 8.0
+    tool_filler_s: float = 1.5
+    start_noise_s: float = 0.3  # a call begins without an agent, who mostly is there at once: then noise
+    gap_noise_s: float = 0.0  # without an agent: noise is heard at once
+    gap_phrase_s: float = 0.7  # and words within a second
+    look_every_s: float = 0.5
+    phrase_again_s: float = 5.0
+    longest_talk_s: float = 120.0  # the agent speaks on and on, and the caller not at all
+
+    # Being without the stream
+    reattach_s: float = 10.0  # how long a call waits for its stream to come back; 0: not at all
+    retrieve_after_s: float = 3.0  # Twilio did not come by itself: it is asked what became of the call
+    transfer_wait_s: float = 60.0  # until a person has answered, or has not
 
     # Endings
     drain_extra_s: float = 5.0  # how much longer than its audio a goodbye may take

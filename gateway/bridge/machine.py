@@ -1,11 +1,14 @@
 """One call. Feed one event; carry out all of its commands, in order, before the next. Time is an argument."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
+from gateway.audio.clips import Clips
 from gateway.bridge import events
 from gateway.bridge.commands import Command, FallBack, HangUp, Release
 from gateway.bridge.events import Event
 from gateway.bridge.farewell import Finale
+from gateway.bridge.history import Line
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.phases import AgentLeg, Phase
 from gateway.bridge.report import Ending
@@ -21,8 +24,11 @@ _JOINED = AgentLeg.JOINED
 class Bridge(Rules):
     """One call: a caller's leg, an agent's leg, and what passes between."""
 
-    def __init__(self, limits: Limits, book: ToolBook) -> None:
-        super().__init__(limits, book)
+    def __init__(
+        self, limits: Limits, book: ToolBook, clips: Clips | None = None, past: Iterable[Line] = ()
+    ) -> None:
+        super().__init__(limits, book, clips, past)
+        self._greets = limits.agent_greets
         self._deadline: float | None = None
 
     @property
@@ -52,7 +58,7 @@ class Bridge(Rules):
         if self._is_due(now):
             # Whatever is due by now, so that no deadline lies in the past. Twice, because a call that is not
             # transferred after all may have passed its limit meanwhile.
-            for step in (self._tick, self._depart, self._tick):
+            for step in (self._tick, self._break_silence, self._depart, self._tick):
                 commands += [] if self._over else step(now)
             self._deadline = self._next_deadline()
         commands += self._account.tell(self._speech.over())
@@ -60,6 +66,7 @@ class Bridge(Rules):
 
     def _is_due(self, now: float) -> bool:
         """Move the deadline; whether it has come."""
+        self._watch(now)
         self._deadline = self._next_deadline()
         return self._deadline is not None and self._deadline <= now
 
@@ -81,7 +88,7 @@ class Bridge(Rules):
             case media_stream.Start():
                 return self._start(event, now)
             case media_stream.Stop():
-                return self._caller_gone(Ending.CALLER_HUNG_UP, "stop", now)
+                return self._stream_over(Ending.CALLER_HUNG_UP, "stop", now)
             case media_stream.Connected():
                 return []
             case media_stream.Unknown():
@@ -93,11 +100,10 @@ class Bridge(Rules):
         gone = self._agent in (AgentLeg.ENDED, AgentLeg.LOST)
         if gone and not isinstance(event, agent_session.Interruption):
             return self._account.count("messages_after_the_session")
+        self._agent_heard_at = now
         match event:
             case agent_session.ResponseAudio():
-                commands = self._speech.say(event, now)
-                self._departure.extend(now)
-                return commands
+                return self._agent_says(event, now)
             case agent_session.ResponseText():
                 return self._agent_writes(event, now)
             case agent_session.Interruption():
@@ -111,9 +117,10 @@ class Bridge(Rules):
             case CallerUnderstood():
                 return self._caller_said(event)
             case agent_session.SpeechStopped():
-                self._speech.caller_stopped(now)
+                self._caller_waits(now)
                 return []
             case agent_session.SpeechStarted():
+                self._caller_speaks()
                 return []
             case agent_session.Unknown():
                 return self._account.count("unknown_agent_messages")
@@ -121,21 +128,33 @@ class Bridge(Rules):
                 assert_never(event)
 
     def _take_shell(self, event: events.ShellEvent, now: float) -> list[Command]:
+        if isinstance(event, events.Order):
+            return self._take_order(event, now)
         match event:
             case events.Admitted():
                 return self._admit(now)
             case events.CallerLost(reason=reason):
-                return self._caller_gone(Ending.STREAM_LOST, reason, now)
+                return self._stream_over(Ending.STREAM_LOST, reason, now)
             case events.CarrierEnded(status=status):
-                return self._caller_gone(Ending.CALLER_HUNG_UP, status, now)
-            case events.AgentLost(reason=reason):
-                return self._agent_lost(reason, now)
+                return self._call_over(status, now)
+            case events.AgentLost(reason=reason, final=final):
+                return self._agent_lost(reason, now, final=final)
+            case events.Briefed(greets=greets):
+                self._greets = greets
+                return []
             case events.ToolFinished():
                 return self._requests.finished(event, now)
-            case events.TransferFinished(error=error):
-                return self._transferred(error, now)
+            case events.TransferFinished(error=error) | events.DigitsTaken(error=error):
+                return self._taken(error, now)
+            case events.TransferOver():
+                return self._transfer_over(event, now)
             case events.Malformed(leg=leg):
                 return self._malformed(leg, now)
+            case _:
+                assert_never(event)
+
+    def _take_order(self, event: events.Order, now: float) -> list[Command]:
+        match event:
             case events.HangUpAsked(ending=ending):
                 return self._hang_up_asked(ending, now)
             case events.TransferAsked():
@@ -144,6 +163,8 @@ class Bridge(Rules):
                 return self._leave_message(event, now)
             case events.HandOver():
                 return self._end(FallBack(Ending.HANDED_OVER), "", now)
+            case events.TakenOver():
+                return self._end(Release(Ending.TAKEN_OVER), "", now)
             case _:
                 assert_never(event)
 
@@ -153,6 +174,8 @@ class Bridge(Rules):
         bound = self._phase_bound
         if bound is not None and now >= bound:
             return self._phase_over(now)
+        if self._phase is Phase.PARKED:
+            return self._retrieve(now) + self._requests.desk.tick(now)
         if self._caller.silent(now):
             return self._end(FallBack(Ending.STREAM_SILENT), "no audio from Twilio", now)
         return self._speech.tick(now) + self._requests.tick(now, self._speech.playout.quiet_since)
@@ -166,21 +189,28 @@ class Bridge(Rules):
             self._say_farewell(Finale.TIME_LIMIT, now)
             self._phase_deadline = now + self._limits.last_sentence_s
             return []
+        if self._phase is Phase.PARKED:
+            return self._away_too_long(now)
         return self._end(HangUp(Ending.TIME_LIMIT), "", now)
 
     @property
     def _phase_bound(self) -> float | None:
         """When the phase must be over; hanging up while Twilio transfers the call would end it over there."""
-        return None if self._departure.transferring else self._phase_deadline
+        leaving = self._departure.transferring and self._phase is not Phase.PARKED
+        return None if leaving else self._phase_deadline
 
     def _next_deadline(self) -> float | None:
         if self._over:
             return None
+        if self._phase is Phase.PARKED:
+            times = [self._phase_bound, self._retrieve_at, self._requests.desk.deadline]
+            return min([at for at in times if at is not None], default=None)
         times = [
             self._phase_bound,
             self._caller.check_at,
             self._requests.deadline(self._speech.playout.quiet_since),
             self._speech.deadline,
             self._departure.due_at(agent_there=self._agent is _JOINED),
+            self._watch_deadline(),
         ]
         return min([at for at in times if at is not None], default=None)

@@ -10,6 +10,7 @@ class Phase(Enum):
     JOINING = auto()  # the stream is open, the agent is not there yet
     LIVE = auto()
     DRAINING = auto()  # last words
+    PARKED = auto()  # the stream is gone for a while; the agent is there
     OVER = auto()
 
 

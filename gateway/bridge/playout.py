@@ -134,6 +134,31 @@ class Playout:
                 waiting.closed = True
         return self._pump(now)
 
+    def trim(self, turn: Turn, keep_ms: int) -> int:
+        """Drop what waits of a turn, but for so much that is still to be heard; return how many bytes."""
+        keep = max(0, keep_ms * BYTES_PER_MS - self._unheard)
+        dropped = 0
+        for waiting in self._waiting:
+            if waiting.turn is turn:
+                size = len(waiting.audio)
+                del waiting.audio[keep:]
+                dropped += size - len(waiting.audio)
+                keep -= len(waiting.audio)
+        self._waiting = deque(waiting for waiting in self._waiting if waiting.audio)
+        self._waiting_size -= dropped
+        return dropped
+
+    def suspend(self, now: float) -> None:
+        """The stream is gone, and what Twilio had not played with it; what waits here waits on."""
+        waiting, size = self._waiting, self._waiting_size
+        self._waiting, self._waiting_size = deque(), 0
+        self.settle(now)
+        self._waiting, self._waiting_size = waiting, size
+        self._held = True
+        self._unproved = False
+        self._generation += 1
+        self._number = 0
+
     def mark_returned(self, name: MarkName, now: float) -> list[Command]:
         """A mark is back: what lies before it was heard, unless a clear flushed it."""
         number = self._own(name)

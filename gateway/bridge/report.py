@@ -1,10 +1,13 @@
 """What is known of a call when it is over, and the notes it gives on its way."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.ids import SessionId, TurnId
+
+_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 TURNS_KEPT = 500
 """Turns a report holds; a call with more keeps the newest."""
@@ -28,6 +31,7 @@ class Ending(StrEnum):
     MACHINE = "machine"  # one answered, and nothing was to be said to it
     MESSAGE_LEFT = "message_left"  # one answered, and was told
     HANDED_OVER = "handed_over"
+    TAKEN_OVER = "taken_over"  # another process carries it on; its record goes on there
     GATEWAY_ERROR = "gateway_error"
 
     @property
@@ -52,6 +56,7 @@ _BY = {
     Ending.MACHINE: "gateway",
     Ending.MESSAGE_LEFT: "gateway",
     Ending.HANDED_OVER: "drain",
+    Ending.TAKEN_OVER: "gateway",
     Ending.GATEWAY_ERROR: "gateway",
 }
 
@@ -121,7 +126,64 @@ class OptedOut:
     """The caller does not want to be called again, as the agent understood it."""
 
 
-Note = TurnReport | CallerSaid | OptedOut | Joined | FirstAudio | RoundTrip | BargedIn | ToolAnswered
+@dataclass(frozen=True, slots=True)
+class AgentMissed:
+    """The agent is lost, and another session is on its way; for the ``epoch``-th time."""
+
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBack:
+    """Another session took the call up, after the caller was so long without one."""
+
+    epoch: int
+    gap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceFilled:
+    """The caller was told something by the gateway itself, for the agent was silent."""
+
+    clip: str
+
+
+class Absence(StrEnum):
+    """Why a call is without its stream."""
+
+    STREAM_LOST = "stream_lost"
+    TRANSFER = "transfer"
+    DIGITS = "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class CallParked:
+    """The stream is gone for a while, and the call waits for it."""
+
+    why: Absence
+
+
+@dataclass(frozen=True, slots=True)
+class CallResumed:
+    """The stream is back, after so long."""
+
+    why: Absence
+    after_ms: int
+
+
+Incident = AgentMissed | AgentBack | SilenceFilled | CallParked | CallResumed
+"""What went otherwise than usual, and was borne. Each is told under its name, with what it holds."""
+
+
+def told_as(incident: Incident) -> str:
+    """The name of an incident in logs and records: ``agent_missed`` and so on."""
+    return _CAPITAL.sub("_", type(incident).__name__).lower()
+
+
+Note = (
+    TurnReport | CallerSaid | OptedOut | Joined | FirstAudio | RoundTrip | BargedIn | ToolAnswered | Incident
+)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from typing import Final
 from gateway.bridge.commands import Command, Tell
 from gateway.bridge.digits import Collected, DigitCollector
 from gateway.bridge.events import ToolFinished
+from gateway.bridge.farewell import Finale, Leaving
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.report import OptedOut
 from gateway.bridge.tools import ToolDesk, json_output
@@ -17,7 +18,12 @@ END_CALL: Final = "end_call"
 TRANSFER_CALL: Final = "transfer_call"
 COLLECT_DIGITS: Final = "collect_digits"
 OPT_OUT: Final = "opt_out"
-BUILT_IN: Final = frozenset({END_CALL, TRANSFER_CALL, COLLECT_DIGITS, OPT_OUT})
+SEND_DIGITS: Final = "send_digits"
+LEAVING: Final = frozenset({END_CALL, TRANSFER_CALL, SEND_DIGITS})
+"""They take the call out of its stream, once the agent's words have been heard."""
+BUILT_IN: Final = LEAVING | {COLLECT_DIGITS, OPT_OUT}
+_PLAYABLE: Final = frozenset("0123456789*#ABCDwW")
+_MOST_PLAYED: Final = 64
 
 
 class Requests:
@@ -55,15 +61,31 @@ class Requests:
         outcome = "failed" if event.failed else "ok"
         return self.desk.finish(event.call_id, event.output, now, outcome=outcome)
 
-    def leave(self, call: ToolCall, *, live: bool) -> E164 | None:
-        """Check a request to end or to transfer the call; return whom to transfer to.
+    @property
+    def collecting(self) -> bool:
+        """Whether the caller is expected to press keys."""
+        return self._digits.collecting
+
+    def orphan(self) -> None:
+        """The agent is gone."""
+        self._digits.cancel()
+        self.desk.orphan()
+
+    def leave(self, call: ToolCall, *, live: bool) -> Leaving:
+        """Check a request that takes the call out of its stream.
 
         Raises:
-            ToolError: the call is ending already, or nobody may be transferred there.
+            ToolError: the call is ending already, or what is asked for may not be.
         """
         if not live:
             raise ToolError("the call has not begun, or is being ended already", code="busy")
-        return self._target(call) if call.name == TRANSFER_CALL else None
+        match call.name:
+            case "transfer_call":
+                return Leaving(Finale.TRANSFER, call, to=self._target(call))
+            case "send_digits":
+                return Leaving(Finale.DIGITS, call, digits=_playable(call))
+            case _:
+                return Leaving(Finale.END_CALL, call)
 
     def tick(self, now: float, idle_since: float | None) -> list[Command]:
         """Do what is due; ``idle_since`` is ``None`` while the agent is still to be heard."""
@@ -88,3 +110,13 @@ class Requests:
         if to not in allowed:
             raise ToolError("transfers to that number are not allowed", code="not_allowed")
         return allowed[allowed.index(E164(str(to)))]
+
+
+def _playable(call: ToolCall) -> str:
+    digits = call.arguments.get("digits")
+    if not isinstance(digits, str) or not 0 < len(digits) <= _MOST_PLAYED or not set(digits) <= _PLAYABLE:
+        raise ToolError(
+            f"digits must be 1 to {_MOST_PLAYED} of 0-9, *, #, A-D, and w for half a second's pause",
+            code="invalid_arguments",
+        )
+    return digits

@@ -13,6 +13,12 @@ from gateway.wire.agent_session import ResponseAudio, ResponseText
 ANNOUNCEMENT = TurnId("announcement")
 """The turn that is the gateway's own, not the agent's."""
 
+FILLER = TurnId("filler")
+"""What is heard while the agent says nothing."""
+
+_WHOLE_S = 1.5
+"""Of an agent that never says that a turn is over: after so long without more of it, it is."""
+
 
 class AgentSpeech:
     """What the agent says, from its messages to the caller's ear."""
@@ -27,6 +33,11 @@ class AgentSpeech:
         self.playout = Playout(limits)
         self._opened_at: float | None = None
         self._asked_at: float | None = None  # when the caller stopped speaking, until the agent answers
+        self._broken_off_ms = limits.broken_off_ms
+        self._session = ""  # tells the turns of a later session from those of the first
+        self._repeating = False  # the session's first turn was heard from the one before it
+        self._repeated: TurnId | None = None
+        self._tells_finals = False  # this agent says when a turn is over
         self.first_audio_ms: float | None = None
         self.late_chunks = 0
         self.dropped = 0
@@ -35,6 +46,16 @@ class AgentSpeech:
     def speaking(self) -> bool:
         """Whether a turn has begun of which more is to come."""
         return self._turns.speaking
+
+    @property
+    def repeating(self) -> bool:
+        """Whether the agent's first words are those that were heard last."""
+        return self._repeating
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether more of a turn is to come, of an agent that would say so if it were over."""
+        return self._tells_finals and self._turns.speaking
 
     @property
     def deadline(self) -> float | None:
@@ -65,7 +86,7 @@ class AgentSpeech:
     def gather(self, event: ResponseAudio, now: float) -> bool:
         """Take one more chunk of what is being gathered; nothing is done if there is more to do than that."""
         gathered, turn = self._gathered, self._playing
-        if not gathered or turn is None or turn.id != event.turn_id or event.is_final:
+        if not gathered or turn is None or event.is_final or turn.id != self._named(event.turn_id):
             return False
         if len(gathered) + len(event.audio) >= self._gather_size or now >= self._gather_until:
             return False
@@ -75,9 +96,13 @@ class AgentSpeech:
 
     def say(self, event: ResponseAudio, now: float) -> list[Command]:
         """Play a chunk of a turn, unless that turn was cut."""
+        self._tells_finals = self._tells_finals or event.is_final
+        if self._repeating and self._is_repeated(event.turn_id):
+            self._repeating = not event.is_final
+            return []
         if not event.audio:
             return self._say_nothing(event, now)
-        turn = self._turns.speak(event.turn_id)
+        turn = self._turns.speak(self._named(event.turn_id))
         if turn is None:
             self.late_chunks += 1
             return []
@@ -92,6 +117,41 @@ class AgentSpeech:
         elif len(self._gathered) >= self._gather_size or now >= self._gather_until:
             commands += self._feed(turn, self._converted(), now)
         return self._timed(commands, now)
+
+    def fill(self, mulaw: bytes, now: float) -> list[Command]:
+        """Play a sound of the gateway's own behind what there is: mu-law in whole frames, told to nobody."""
+        turn = Turn(FILLER, spoken=True)
+        return self._feed(turn, mulaw, now) + self.playout.close(turn, now)
+
+    def break_off(self, now: float) -> list[Command]:
+        """The agent is gone: what it said to its end is heard, what it was saying is over soon."""
+        turn, self._playing = self._playing, None
+        commands = [] if turn is None else self._feed(turn, self._converted() + self._filter.flush(), now)
+        if not self._tells_finals and now - self.playout.fed_at > _WHOLE_S:
+            for whole in self._turns.speaking_turns():
+                whole.spoken = True
+        for broken in self._turns.break_off():
+            broken.dropped += self.playout.trim(broken, self._broken_off_ms)
+            commands += self.playout.close(broken, now)
+        return commands
+
+    def outlook(self) -> tuple[list[str], str]:
+        """What of the turns that are not over will be heard, and what of the last of them will not."""
+        return self._turns.outlook()
+
+    def renew(self, epoch: int, *, repeating: bool) -> None:
+        """Another session speaks from now on.
+
+        Args:
+            epoch: Tells its turns from those of other sessions.
+            repeating: Its first turn is the one that was heard last, and is not to be heard again.
+        """
+        self._session = f"{epoch}:"
+        self._repeating, self._repeated, self._tells_finals = repeating, None, False
+
+    def suspend(self, now: float) -> None:
+        """The stream is gone; what is said waits for another one."""
+        self.playout.suspend(now)
 
     def announce(self, pcm: bytes, now: float) -> list[Command]:
         """Say this and nothing else: what the agent was saying is cut, and it is not heard again."""
@@ -109,7 +169,9 @@ class AgentSpeech:
 
     def write(self, event: ResponseText) -> Statement | None:
         """Note what a turn says; the amended report if the turn was over before."""
-        return self._turns.write(event.turn_id, event.text, final=event.is_final)
+        if self._repeating and self._is_repeated(event.turn_id):
+            return None
+        return self._turns.write(self._named(event.turn_id), event.text, final=event.is_final)
 
     def end(self, now: float) -> list[Command]:
         """Nothing follows in the turn being spoken, whether the agent said so or not."""
@@ -124,7 +186,7 @@ class AgentSpeech:
         """The caller barged in: nothing more of the turns so far is to be heard."""
         unsent = self._drop_gathered()
         self._filter.reset()
-        self._playing = None
+        self._playing, self._repeating = None, False
         commands, lost = self.playout.cut(now)
         self._turns.cut()
         cleared = any(isinstance(command, Clear) for command in commands)
@@ -160,11 +222,22 @@ class AgentSpeech:
 
     def _say_nothing(self, event: ResponseAudio, now: float) -> list[Command]:
         """A chunk without audio: it can announce a turn, or end it, but not disturb another."""
-        turn = self._turns.expect(event.turn_id)
+        turn = self._turns.expect(self._named(event.turn_id))
         if turn is None or not event.is_final:
             return []
         turn.spoken = True
         return self._timed(self.end(now), now) if turn is self._playing else []
+
+    def _named(self, turn_id: TurnId) -> TurnId:
+        """The name of a turn that no other session's has."""
+        return TurnId(self._session + turn_id) if self._session and turn_id else turn_id
+
+    def _is_repeated(self, turn_id: TurnId) -> bool:
+        """Whether this is the session's first turn; with any other one, that is over."""
+        if self._repeated is None:
+            self._repeated = turn_id
+        self._repeating = self._repeated == turn_id
+        return self._repeating
 
     def _begin(self, turn: Turn, now: float) -> None:
         turn.began_at = now

@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 from gateway.bridge.commands import AnswerTool, Command, RunTool, Tell
+from gateway.bridge.errands import Errands, same
+from gateway.bridge.history import ToolTrace
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.report import ToolAnswered
 from gateway.errors import ToolError
@@ -21,6 +23,7 @@ class _Running:
     call: ToolCall
     since: float
     deadline: float | None  # none while a built-in tool keeps its own time
+    answers: ToolCallId | None  # who waits for it; nobody if the agent that asked is gone
 
 
 class ToolDesk:
@@ -32,6 +35,7 @@ class ToolDesk:
         self._running: dict[ToolCallId, _Running] = {}
         self._queued: deque[tuple[ToolCall, float]] = deque()
         self._answered: deque[ToolCallId] = deque(maxlen=_ANSWERED_KEPT)
+        self._errands = Errands()
         self.repeated = 0
         self.late = 0
 
@@ -43,23 +47,46 @@ class ToolDesk:
         due = (run.deadline for run in self._running.values())
         return min((at for at in due if at is not None), default=None)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the agent waits for a tool of the user's."""
+        return any(run.deadline is not None and run.answers for run in self._running.values())
+
+    def traces(self) -> tuple[ToolTrace, ...]:
+        """What was done in this call, the oldest first."""
+        return self._errands.traces()
+
+    def orphan(self) -> None:
+        """The agent is gone: what runs for it runs on, what had not begun is not begun."""
+        self._queued.clear()
+        self._answered.clear()
+        for call_id, run in list(self._running.items()):
+            run.answers = None
+            if run.deadline is None:
+                del self._running[call_id]
+
     def known(self, call_id: ToolCallId) -> bool:
         """Whether this very call was made before; a repetition is counted and must be ignored."""
         queued = any(call.id == call_id for call, _ in self._queued)
-        if call_id in self._running or call_id in self._answered or queued:
+        adopted = any(run.answers == call_id for run in self._running.values())
+        running = self._running.get(call_id)
+        asked = running is not None and running.answers is not None  # a later session may use a name again
+        if asked or call_id in self._answered or queued or adopted:
             self.repeated += 1
             return True
         return False
 
     def hold(self, call: ToolCall, now: float) -> None:
         """Enter a built-in tool's call, which is answered when the bridge says so."""
-        self._running[call.id] = _Running(call, now, deadline=None)
+        self._running[call.id] = _Running(call, now, None, call.id)
 
     def start(self, call: ToolCall, now: float) -> list[Command]:
         """Run a tool, or queue it, or refuse it."""
         if call.name not in self._book.timeouts_s:
             self.hold(call, now)
             return self.refuse(call.id, ToolError(f"there is no tool {call.name}", code="unknown_tool"), now)
+        if (commands := self._adopt(call, now)) is not None:
+            return commands
         if sum(run.deadline is not None for run in self._running.values()) < self._limits.tools_at_once:
             return [self._run(call, now)]
         if len(self._queued) < self._limits.tools_queued:
@@ -80,9 +107,13 @@ class ToolDesk:
             return []
         if len(output.encode(errors="replace")) > self._limits.tool_output_bytes:
             output, outcome = error_output("too_large", "the tool's answer is too large"), "too_large"
-        self._answered.append(call_id)
+        asker = running.answers
+        self._errands.end(call_id, output, now, answered=asker is not None)
         note = ToolAnswered(running.call.name, outcome, (now - running.since) * 1000.0)
-        commands: list[Command] = [AnswerTool(call_id, output), Tell(note)]
+        commands: list[Command] = [Tell(note)]
+        if asker is not None:
+            self._answered.append(asker)
+            commands.insert(0, AnswerTool(asker, output))
         if self._queued and running.deadline is not None:
             call, _ = self._queued.popleft()
             commands.append(self._run(call, now))
@@ -116,8 +147,26 @@ class ToolDesk:
 
     def _run(self, call: ToolCall, now: float) -> RunTool:
         timeout_s = self._book.timeouts_s[call.name]
-        self._running[call.id] = _Running(call, now, now + timeout_s)
+        self._running[call.id] = _Running(call, now, now + timeout_s, call.id)
+        self._errands.begin(call)
         return RunTool(call, timeout_s)
+
+    def _adopt(self, call: ToolCall, now: float) -> list[Command] | None:
+        """Answer with what the agent before this one asked for and never heard; None if it did not."""
+        result = self._errands.result(call, now)
+        if result is not None:
+            self._answered.append(call.id)
+            return [AnswerTool(call.id, result), Tell(ToolAnswered(call.name, "kept", 0.0))]
+        for run in self._running.values():
+            if run.answers is None and same(run.call, call):
+                run.answers = call.id
+                return []
+        if call.id in self._running:  # whose result could not be told from this one's
+            return [
+                AnswerTool(call.id, error_output("busy", "the tool is running: ask again")),
+                Tell(ToolAnswered(call.name, "busy", 0.0)),
+            ]
+        return None
 
 
 def error_output(code: str, message: str) -> str:

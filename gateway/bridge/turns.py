@@ -30,6 +30,8 @@ class Turn:
     proved: int = 0
     spoken: bool = False  # no audio follows
     cut: bool = False
+    broken: bool = False  # the agent was lost in the middle of it
+    dropped: int = 0  # of what was received, and is not going to be heard
     committed: str = field(default="", repr=False)
     draft: str = field(default="", repr=False)
     began_at: float | None = None
@@ -44,7 +46,7 @@ class Turn:
     @property
     def complete(self) -> bool:
         """Whether the caller has heard all of it."""
-        return self.spoken and self.heard >= self.received
+        return self.spoken and self.heard + self.dropped >= self.received
 
     def say(self, text: str, *, final: bool) -> None:
         """Take a text message: drafts replace one another, final texts follow one another.
@@ -77,7 +79,9 @@ class Turns:
     @property
     def speaking(self) -> bool:
         """Whether a turn has begun of which more is to come."""
-        return any(not (turn.spoken or turn.cut) for turn in self._open.values())
+        return any(
+            not (turn.spoken or turn.cut) for turn in self._open.values()
+        )  # for each frame, so in place
 
     def add(self, turn: Turn) -> None:
         """A turn of our own begins."""
@@ -129,6 +133,27 @@ class Turns:
         for turn in self._open.values():
             turn.cut = not turn.complete
 
+    def speaking_turns(self) -> list[Turn]:
+        """The turns of which more is to come."""
+        return [turn for turn in self._open.values() if not (turn.spoken or turn.cut)]
+
+    def break_off(self) -> list[Turn]:
+        """The agent is gone: no more comes of any turn; return those that it had not finished."""
+        unfinished = self.speaking_turns()
+        for turn in unfinished:
+            turn.spoken = turn.broken = True
+        return unfinished
+
+    def outlook(self) -> tuple[list[str], str]:
+        """What of the turns that are not over will be heard, and what of the last of them will not."""
+        heard, unheard = [], ""
+        for turn in self._open.values():
+            if not turn.cut:
+                at = self._heard_characters(turn, turn.text, turn.received - turn.dropped)
+                heard.append(turn.text[:at].strip())
+                unheard = turn.text[at:].strip()
+        return heard, unheard
+
     def over(self, *, everything: bool = False) -> list[Statement]:
         """Close and report the turns that have been heard to their end, or were cut."""
         done = [turn for turn in self._open.values() if everything or turn.cut or turn.complete]
@@ -165,7 +190,7 @@ class Turns:
 
     def _learn(self, turn: Turn) -> None:
         """A whole turn shows how fast the agent speaks, which tells where a cut one was cut."""
-        if turn.spoken and turn.received and len(turn.text) >= _TELLING_TEXT:
+        if turn.spoken and not turn.broken and turn.received and len(turn.text) >= _TELLING_TEXT:
             self._bytes_a_character = turn.received / len(turn.text)
 
     def _state(self, turn: Turn) -> Statement:
@@ -174,31 +199,32 @@ class Turns:
 
     def _report(self, turn: Turn) -> TurnReport:
         text = turn.text
-        at = self._heard_characters(turn, text)
+        at = self._heard_characters(turn, text, turn.heard)
         return TurnReport(
             turn_id=turn.id,
             spoken_ms=turn.received / BYTES_PER_MS,
             heard_ms=turn.heard / BYTES_PER_MS,
             proved_ms=turn.proved / BYTES_PER_MS,
-            cut=turn.cut or turn.heard < turn.received,
+            cut=turn.cut or turn.heard < turn.received or (turn.broken and at < len(text)),
             heard_text=text[:at].strip(),
             cut_text=text[at:].strip(),
             began_at=turn.began_at,
             agent_ms=turn.agent_ms,
         )
 
-    def _heard_characters(self, turn: Turn, text: str) -> int:
+    def _heard_characters(self, turn: Turn, text: str, heard: int) -> int:
         """Where the caller stopped hearing, at the end of a word heard whole.
 
         Speech is taken to run evenly through the text. Of a turn cut while it was still being spoken the
         text is often ahead of the audio, so its length is reckoned from the agent's rate.
         """
-        if not turn.heard:
+        if not heard:
             return 0
-        if turn.complete:
+        finished = turn.spoken and not turn.broken
+        if finished and heard >= turn.received:
             return len(text)
-        whole = turn.received if turn.spoken else max(turn.received, len(text) * self._bytes_a_character)
-        at = int(len(text) * min(1.0, turn.heard / whole))
+        whole = turn.received if finished else max(turn.received, len(text) * self._bytes_a_character)
+        at = int(len(text) * min(1.0, heard / whole))
         if at >= len(text):
             return len(text)
         return text.rfind(" ", 0, at + 1) + 1

@@ -33,7 +33,7 @@ class AgentLine:
             self._socket = await self._open(words)
         except VendorError as error:
             self._log.warning("agent can't be had", error=str(error), remedy=error.remedy, fault=error.fault)
-            self._take(AgentLost(str(error)))
+            self._take(AgentLost(str(error), final=not error.retryable))
 
     def send_audio(self, pcm: bytes) -> None:
         """Send caller audio; what the agent is too slow to take is dropped and counted."""

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
 from starlette.websockets import WebSocket
 
@@ -18,12 +18,14 @@ from gateway import logs
 from gateway.audio.clips import Clips
 from gateway.bridge import commands, events
 from gateway.bridge.commands import SendAudio
+from gateway.bridge.history import Past
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import CallReport, Ending
 from gateway.bridge.tools import error_output
-from gateway.calls.agent_line import AgentLine
+from gateway.calls.agent_side import AgentSide
 from gateway.calls.callee import CalleeWatch
 from gateway.calls.caller_line import CallerLine
+from gateway.calls.carrier import Carrier, Scripts
 from gateway.calls.message import Message
 from gateway.calls.metrics import Metrics
 from gateway.calls.narrator import Narrator
@@ -34,18 +36,11 @@ from gateway.calls.toolbox import Tool, ToolContext
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
 from gateway.clients.vatel.agent_book import AgentBook
-from gateway.errors import ToolError, VendorError
+from gateway.errors import ToolError
 from gateway.ids import CallSid
 from gateway.policy.machine import AnsweredBy, Mode
-from gateway.wire import media_stream, twiml
+from gateway.wire import media_stream
 from gateway.wire.media_stream import Media
-
-_HANG_UP_PAUSES_S: Final = (0.0, 0.3, 1.0)
-"""Before each try. The goodbye has been heard: a little silence is better than the fallback behind it."""
-_HANG_UP_WITHIN_S: Final = 5.0
-"""All tries together."""
-_LAST_WORDS_S: Final = 1.0
-"""How long Twilio may take to close the stream of a call it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +51,17 @@ class Means:
     twilio: Twilio
     tools: Mapping[str, Tool]
     metrics: Metrics
-    transfer_url: str
     recorder: Recorder | None = None
     office: Office = field(default_factory=Office)
     book: AgentBook | None = None
     clips: Clips = field(default_factory=Clips)
+    language: str = "en"
 
 
 class Call:
     """One call, from the webhook, or from the first ring of one that we place, to its end."""
 
-    def __init__(self, plan: Plan, call_sid: CallSid, means: Means) -> None:
+    def __init__(self, plan: Plan, call_sid: CallSid, means: Means, scripts: Scripts) -> None:
         self.plan = plan
         self.call_sid = call_sid
         self._means = means
@@ -74,10 +69,18 @@ class Call:
         self._narrator = Narrator(self._log, means.metrics)
         self._scribe = Scribe(plan, means.office)
         self._loop = asyncio.get_running_loop()
-        self._bridge = Bridge(plan.limits, plan.book)
+        self._bridge = Bridge(plan.limits, plan.book, means.clips, plan.past)
         self._watched = plan.callee.machines is not Mode.OFF
-        self._agent = AgentLine(means.vatel, self._watch_agent if self._watched else self.feed, self._log)
-        self._words: Words | None = None
+        self._agent = AgentSide(
+            means.vatel,
+            plan.words,
+            self._watch_agent if self._watched else self.feed,
+            self._log,
+            book=means.book,
+            language=means.language,
+        )
+        self._joining: asyncio.Task[None] | None = None
+        self._carrier = Carrier(means.twilio, call_sid, scripts, self._log)
         self._watch = CalleeWatch(plan.callee.machines, self.feed, self._speak_message, self._answered_by)
         self._recording = means.recorder.open(plan.call_id) if means.recorder and plan.record else None
         self._caller: CallerLine | None = None
@@ -95,6 +98,11 @@ class Call:
         """What is known of the call."""
         return self._bridge.report
 
+    @property
+    def parked(self) -> bool:
+        """Whether its stream is gone, and another one is awaited."""
+        return self._bridge.parked
+
     async def run(self) -> None:
         """Carry the call from its admission to its end. Never raises: a failure ends this call alone."""
         try:
@@ -111,13 +119,18 @@ class Call:
             self.over.set()
 
     def attach(self, socket: WebSocket, start: media_stream.Start) -> None:
-        """Give the call its stream, whose ``start`` has been read."""
-        if self._final.done() or self._caller is not None:
+        """Give the call its stream, whose ``start`` has been read: the first one, or one after another."""
+        if self._final.done():
             return
+        before, now = self._caller, time.monotonic()
+        if before is not None:  # a new ticket was given out because that one is gone, or as good as gone
+            before.detach()
+            self._spawn(before.close())
+            self.feed(events.CallerLost("another stream came"))
+        else:
+            self._scribe.answered(self.call_sid, now)
         self._caller = CallerLine(socket, start.stream_sid, self.feed, self._means.metrics)
-        now = time.monotonic()
-        self._scribe.answered(self.call_sid, now)
-        if self._recording is not None:  # whatever notice there is was heard before the stream opened
+        if self._recording is not None and before is None:  # whatever notice there is was heard before
             self._recording.begin(now)
             self._scribe.recording()
         self._spawn(self._caller.read())
@@ -181,12 +194,16 @@ class Call:
                 self._to_caller(command, at)
             case commands.AnswerTool(call_id=call_id, output=output):
                 self._agent.answer(call_id, output)
-            case commands.JoinAgent():
-                self._spawn(self._join())
+            case commands.JoinAgent(past=past):
+                self._join(past)
             case commands.RunTool():
                 self._spawn(self._run_tool(command))
             case commands.Transfer():
                 self._spawn(self._transfer(command))
+            case commands.SendDigits():
+                self._spawn(self._send_digits(command))
+            case commands.Retrieve():
+                self._spawn(self._retrieve())
             case commands.Tell(note=note):
                 self._narrator.note(note)
                 self._scribe.note(note, at, self._caller.delay_ms if self._caller is not None else None)
@@ -214,19 +231,18 @@ class Call:
             case _:
                 assert_never(command)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        if self._group is None:  # pragma: no cover - nothing is fed before ``run``
-            work.close()
-            return
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._group is not None, "nothing is fed before ``run``"
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _join(self) -> None:
-        """Find out what the agent is told, and call it."""
-        self._words = await self.plan.words()
-        self._scribe.told(self._words)
-        await self._agent.join(self._words)
+    def _join(self, past: Past | None) -> None:
+        """Call the agent, in the place of one that did not come in time."""
+        if self._joining is not None:
+            self._joining.cancel()
+        self._joining = self._spawn(self._agent.join(past, self._scribe.told))
 
     def _watch_agent(self, event: events.Event) -> None:
         self.feed(event)
@@ -236,8 +252,8 @@ class Call:
         async def speak(words: Words) -> None:
             done(await Message(self._means.vatel, self.plan.callee.message, self._log).speak(words))
 
-        if self._words is not None:
-            self._spawn(speak(self._words))
+        if self._agent.words is not None:
+            self._spawn(speak(self._agent.words))
 
     def _answered_by(self, answered_by: AnsweredBy) -> None:
         self._scribe.answered_by(answered_by.value, time.monotonic())
@@ -260,52 +276,21 @@ class Call:
         self.feed(events.ToolFinished(call.id, output, failed))
 
     async def _transfer(self, command: commands.Transfer) -> None:
-        document = twiml.transfer(command.to, self._means.transfer_url)
-        try:
-            await self._means.twilio.redirect(self.call_sid, document)
-        except VendorError as error:
-            self._log.warning("transfer refused", error=str(error), remedy=error.remedy)
-            self.feed(events.TransferFinished(str(error)))
-        else:
-            self.feed(events.TransferFinished())
+        self.feed(events.TransferFinished(await self._carrier.transfer(command.to)))
+
+    async def _send_digits(self, command: commands.SendDigits) -> None:
+        self.feed(events.DigitsTaken(await self._carrier.play(command.digits)))
+
+    async def _retrieve(self) -> None:
+        if not await self._carrier.retrieve():
+            self.feed(events.CarrierEnded("completed"))
 
     async def _depart(self, final: commands.Final) -> None:
         """End the telephone call, if that is asked for, and the agent's session beside it."""
         async with asyncio.TaskGroup() as ending:
             ending.create_task(self._agent.close())
             if isinstance(final, commands.HangUp):
-                ending.create_task(self._hang_up())
-
-    async def _hang_up(self) -> None:
-        try:
-            async with asyncio.timeout(_HANG_UP_WITHIN_S):
-                told = await self._told_to_hang_up()
-        except TimeoutError:
-            told = False
-        if not told:
-            return  # closing the stream has Twilio go on with the verbs behind <Connect>
-        if self._caller is not None:
-            try:
-                async with asyncio.timeout(_LAST_WORDS_S):
-                    await self._caller.done.wait()
-            except TimeoutError:
-                pass
-
-    async def _told_to_hang_up(self) -> bool:
-        """Tell Twilio to end the call, more than once if need be; whether it took it."""
-        for pause_s in _HANG_UP_PAUSES_S:
-            await asyncio.sleep(pause_s)
-            if self._caller is not None and self._caller.done.is_set():
-                return True  # the caller was faster
-            try:
-                await self._means.twilio.hang_up(self.call_sid)
-            except VendorError as error:
-                self._log.error("hang-up failed", error=str(error), remedy=error.remedy)
-                if not error.retryable:
-                    return False
-            else:
-                return True
-        return False
+                ending.create_task(self._carrier.hang_up(self._caller.done if self._caller else None))
 
     async def _let_go(self) -> None:
         self._set_timer(None)

@@ -79,6 +79,10 @@ class CallerLine:
         self.done.set()
         self._take(CallerLost(f"socket closed, code {code}"))
 
+    def detach(self) -> None:
+        """Hear nothing more of this stream: the call has another one, or none."""
+        self._take = lambda _event: None
+
     async def write(self) -> None:
         """Write what is in the outbox; a peer that does not read is lost."""
         while True:

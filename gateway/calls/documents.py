@@ -11,6 +11,7 @@ from gateway.ids import E164
 from gateway.store.identifiers import CallId
 from gateway.store.records import Direction
 from gateway.wire import twiml
+from gateway.wire.twiml import Before
 
 CALL_PARAMETER: Final = "c"
 """The parameter of ``/twilio/after`` that names the call."""
@@ -32,6 +33,8 @@ class Sentences:
     fallback: str
     apology: str
     fallback_number: E164 | None
+    whisper: str = ""
+    """What a person hears before a caller is connected to them; empty for nothing."""
 
     def otherwise(self, number: E164 | None = None) -> VoiceResponse:
         """Connect to a person, by default the usual one; without a number, apologise and hang up."""
@@ -51,6 +54,7 @@ class Addresses:
         stream_status: Told what becomes of streams; this process.
         voice: Asked about a new call; any process.
         after: Asked how to go on when a stream has ended; any process. Empty where no other could answer.
+        transfer: Told what becomes of persons callers are transferred to; this process.
 
     """
 
@@ -58,6 +62,7 @@ class Addresses:
     stream_status: str
     voice: str = ""
     after: str = ""
+    transfer: str = ""
 
 
 class Documents:
@@ -76,9 +81,21 @@ class Documents:
         """The answer to a new call."""
         return self._stream(plan, ticket, plan.notice)
 
-    def reopening(self, plan: Plan, ticket: str) -> str:
-        """Another stream for a call that goes on: whatever notice there is has been heard."""
-        return self._stream(plan, ticket, "")
+    def reopening(self, plan: Plan, ticket: str, digits: str = "") -> str:
+        """Another stream for a call that goes on, behind these keys; whatever notice there is was heard."""
+        return self._stream(plan, ticket, "", digits)
+
+    def transferring(self, to: E164) -> str:
+        """Connect the caller to a person; they come back if nobody takes the call."""
+        door, whispered = self._addresses.transfer, bool(self._sentences.whisper)
+        return twiml.dial(
+            twiml.Person(
+                to,
+                door,
+                whisper_url=f"{door}/whisper" if whispered else "",
+                answered_url="" if whispered else f"{door}/answered",
+            )
+        )
 
     def fallback(self, plan: Plan | None = None) -> str:
         """No agent can be had: what helps the caller of this call, or of one nothing is known of."""
@@ -96,12 +113,14 @@ class Documents:
         """Have another process say how a call goes on; ``None`` as above."""
         return self._passed_on(self._addresses.after, {CALL_PARAMETER: call_id}, hops)
 
-    def _stream(self, plan: Plan, ticket: str, notice: str) -> str:
+    def _stream(self, plan: Plan, ticket: str, notice: str, digits: str = "") -> str:
         addresses = self._addresses
         otherwise = self._fallback(plan)
         if self.resume:
             otherwise = twiml.elsewhere(after_url(addresses.after, plan.call_id))
-        return twiml.connect(addresses.stream, ticket, addresses.stream_status, otherwise, notice=notice)
+        return twiml.connect(
+            addresses.stream, ticket, addresses.stream_status, otherwise, Before(notice, digits)
+        )
 
     def _fallback(self, plan: Plan | None) -> VoiceResponse:
         if plan is None:

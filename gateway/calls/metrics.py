@@ -22,6 +22,12 @@ class Metrics:
         )
         self.doors = self._counter("doors_refused", "Requests and sockets refused", "door", "reason")
         self.dropped = self._counter("dropped", "Messages and audio dropped, by what and why", "what")
+        self.agents_lost = Counter(
+            f"{_PREFIX}_agents_lost", "Sessions lost and replaced in a call", registry=self.registry
+        )
+        self.gap = self._histogram("agent_gap", "Agent lost to the next one's session_started", _WAITS_S)
+        self.fillers = self._counter("fillers", "Phrases of the gateway's own for want of an agent's", "clip")
+        self.parked = self._counter("calls_parked", "Calls that outlived their stream", "why")
         self.tools = self._counter("tool_calls", "Tool calls answered", "tool", "outcome")
         self.transfers = self._counter("transfer_legs", "Dialled legs over, by Twilio's status", "status")
         self.first_audio = self._histogram(

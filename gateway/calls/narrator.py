@@ -1,21 +1,29 @@
 """Turns what a bridge tells into metrics and log lines: figures, never words."""
 
+from dataclasses import asdict
 from typing import assert_never
 
 from structlog.typing import FilteringBoundLogger
 
 from gateway.bridge.report import (
+    AgentBack,
+    AgentMissed,
     BargedIn,
     CallerSaid,
+    CallParked,
     CallReport,
+    CallResumed,
     Ending,
     FirstAudio,
+    Incident,
     Joined,
     Note,
     OptedOut,
     RoundTrip,
+    SilenceFilled,
     ToolAnswered,
     TurnReport,
+    told_as,
 )
 from gateway.calls.metrics import Metrics
 
@@ -57,8 +65,26 @@ class Narrator:
                 pass  # words are for the record alone
             case OptedOut():
                 self._log.info("opted out")
+            case AgentMissed() | AgentBack() | SilenceFilled() | CallParked() | CallResumed():
+                self._incident(note)
             case _:
                 assert_never(note)
+
+    def _incident(self, incident: Incident) -> None:
+        match incident:
+            case AgentMissed():
+                self._metrics.agents_lost.inc()
+            case AgentBack(gap_ms=gap_ms):
+                self._metrics.gap.observe(gap_ms / 1000.0)
+            case SilenceFilled(clip=clip):
+                self._metrics.fillers.labels(clip).inc()
+            case CallParked(why=why):
+                self._metrics.parked.labels(why.value).inc()
+            case CallResumed():
+                pass
+            case _:
+                assert_never(incident)
+        self._log.warning(told_as(incident).replace("_", " "), **asdict(incident))
 
     def over(self, report: CallReport, audio_refused: int) -> None:
         """The call is over."""

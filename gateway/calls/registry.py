@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from starlette.websockets import WebSocket
 
 from gateway import logs
-from gateway.bridge.events import CallerLost, CarrierEnded, HandOver
+from gateway.bridge.events import CallerLost, CarrierEnded, HandOver, TransferOver
 from gateway.bridge.report import CallReport, Ending
 from gateway.calls.call import Call, Means
+from gateway.calls.carrier import Scripts
 from gateway.calls.documents import Documents
 from gateway.calls.entries import happening, refused
 from gateway.calls.plan import Plan, Words
@@ -122,9 +124,10 @@ class Registry:
         self._begin(plan, call_sid, text)
         return text
 
-    def reopen(self, call_id: CallId) -> str:
-        """The TwiML that opens another stream for a live call; its ticket is a new one."""
-        return self._documents.reopening(self._live[self._sids[call_id]].call.plan, self._ticket(call_id))
+    def reopen(self, call_id: CallId, digits: str = "") -> str:
+        """The TwiML that opens another stream for a live call, behind these keys; its ticket is a new one."""
+        plan = self._live[self._sids[call_id]].call.plan
+        return self._documents.reopening(plan, self._ticket(call_id), digits)
 
     def ended(self, call_sid: CallSid) -> Ended:
         """How a finished call ended."""
@@ -240,6 +243,14 @@ class Registry:
                 happening(call_id, kind, self._means.office.clock.at(time.monotonic()), data)
             )
 
+    def transferred(self, call_sid: CallSid, event: TransferOver) -> str | None:
+        """What became of a transfer; the TwiML that brings the caller back, if the call waits for them."""
+        admitted = self._live.get(call_sid)
+        if admitted is None:
+            return None
+        admitted.call.feed(event)
+        return self.reopen(admitted.call.plan.call_id) if admitted.call.parked else None
+
     def stream_failed(self, call_sid: CallSid, error: str) -> None:
         """Twilio could not open a call's stream, or lost it, and goes on with the verbs behind it."""
         if call_sid in self._live:
@@ -247,7 +258,8 @@ class Registry:
 
     def _begin(self, plan: Plan, call_sid: CallSid, document: str) -> None:
         assert self._group is not None, "the registry is not running"
-        call = Call(replace(plan, words=self._telling(plan)), call_sid, self._means)
+        scripts = Scripts(self._documents.transferring, partial(self.reopen, plan.call_id))
+        call = Call(replace(plan, words=self._telling(plan)), call_sid, self._means, scripts)
         self._live[call_sid] = _Admitted(call, document)
         self._sids[plan.call_id] = call_sid
         self._tenure.began(plan, call_sid)

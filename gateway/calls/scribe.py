@@ -1,23 +1,29 @@
 """Writes down what happens in one call: records for the journal, never waiting for it."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, Final, Protocol
 
 from gateway.bridge.report import (
+    AgentBack,
+    AgentMissed,
     BargedIn,
     CallerSaid,
+    CallParked,
     CallReport,
+    CallResumed,
     Ending,
     FirstAudio,
     Joined,
     Note,
     OptedOut,
     RoundTrip,
+    SilenceFilled,
     ToolAnswered,
     TurnReport,
+    told_as,
 )
 from gateway.calls.entries import happening
 from gateway.calls.facts import Facts, Kind, OptOutFact, RecordingFact, Tell, tell_nobody
@@ -179,6 +185,8 @@ class Scribe:
                 number = self._plan.parties.caller if inbound else self._plan.parties.called
                 fact = OptOutFact(number, "speech")
                 self._put(self._event("opted_out", now), *self._telling(Kind.OPTED_OUT, now, opt_out=fact))
+            case AgentMissed() | AgentBack() | SilenceFilled() | CallParked() | CallResumed():
+                self._put(self._event(told_as(note), now, asdict(note)))
             case BargedIn(cut_ms=cut_ms):
                 self._put(self._event("barge_in", now, {"cut_ms": round(cut_ms)}))
             case ToolAnswered():

@@ -72,6 +72,17 @@ class Settings(BaseSettings):
         default=None,
         description="TwiML kept elsewhere, such as a TwiML Bin, for when no process answers.",
     )
+    transfer_whisper: str | None = Field(
+        default=None,
+        max_length=300,
+        description="What a person hears before a caller is transferred to them; key 1 takes the call.",
+    )
+    recoveries: int = Field(
+        default=3,
+        ge=0,
+        le=10,
+        description="Losses of the agent that a call survives.",
+    )
     fallback_sentence: str = Field(
         default="One moment please, I am connecting you.",
         max_length=500,

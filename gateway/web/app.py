@@ -21,7 +21,9 @@ from gateway.web.health import Health
 from gateway.web.hooks import Hooks
 from gateway.web.media import MediaDoor
 from gateway.web.parts import Parts, join
+from gateway.web.signed import Signed
 from gateway.web.strangers import Strangers
+from gateway.web.transfers import Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,10 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
             lag.cancel()
 
     media = MediaDoor(parts.registry, parts.check, parts.metrics)
-    hooks = _hooks(parts, desks.dialler if desks else None)
-    routes = [*_routes(hooks, media, health), *(desks.routes if desks else [])]
+    signed = Signed(parts.check, AccountSid(settings.twilio_account_sid), parts.metrics)
+    hooks = _hooks(parts, signed, desks.dialler if desks else None)
+    doors = _routes(hooks, _transfers(parts, signed), media, health)
+    routes = [*doors, *(desks.routes if desks else [])]
     app = Starlette(routes=routes, lifespan=lifespan)
     # A redirect would be built from the Host header, and its target is no door either.
     app.router.redirect_slashes = False
@@ -77,19 +81,23 @@ async def _running(desks: Desks | None) -> AsyncIterator[None]:
             yield
 
 
-def _hooks(parts: Parts, dialler: Dialler | None) -> Hooks:
-    return Hooks(
+def _hooks(parts: Parts, signed: Signed, dialler: Dialler | None) -> Hooks:
+    return Hooks(parts.registry, parts.plans, signed, parts.documents, parts.metrics, dialler)
+
+
+def _transfers(parts: Parts, signed: Signed) -> Transfers:
+    settings = parts.settings
+    return Transfers(
         parts.registry,
-        parts.plans,
-        parts.check,
-        AccountSid(parts.settings.twilio_account_sid),
+        signed,
         parts.documents,
         parts.metrics,
-        dialler,
+        whisper=settings.transfer_whisper or "",
+        accept_url=f"{settings.own_url}/twilio/transfer/accepted",
     )
 
 
-def _routes(hooks: Hooks, media: MediaDoor, health: Health) -> list[BaseRoute]:
+def _routes(hooks: Hooks, transfers: Transfers, media: MediaDoor, health: Health) -> list[BaseRoute]:
     return [
         Route("/twilio/voice", hooks.voice, methods=["POST"]),
         Route("/twilio/after", hooks.after, methods=["POST"]),
@@ -97,7 +105,10 @@ def _routes(hooks: Hooks, media: MediaDoor, health: Health) -> list[BaseRoute]:
         Route("/twilio/status", hooks.status, methods=["POST"]),
         Route("/twilio/stream-status", hooks.stream_status, methods=["POST"]),
         Route("/twilio/amd", hooks.amd, methods=["POST"]),
-        Route("/twilio/transfer", hooks.transfer, methods=["POST"]),
+        Route("/twilio/transfer", transfers.over, methods=["POST"]),
+        Route("/twilio/transfer/answered", transfers.answered, methods=["POST"]),
+        Route("/twilio/transfer/whisper", transfers.whisper, methods=["POST"]),
+        Route("/twilio/transfer/accepted", transfers.accepted, methods=["POST"]),
         WebSocketRoute("/twilio/media", media.open),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),

@@ -1,11 +1,10 @@
 """Twilio's webhooks: each is checked, read and answered at once."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Protocol
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway import logs
 from gateway.calls.documents import CALL_PARAMETER as AFTER_CALL
@@ -13,22 +12,16 @@ from gateway.calls.documents import HOPS_PARAMETER, MOST_HOPS, Documents
 from gateway.calls.metrics import Metrics
 from gateway.calls.plan import Plan
 from gateway.calls.registry import Registry, Standing
-from gateway.errors import WireError
-from gateway.ids import AccountSid, CallSid
+from gateway.ids import CallSid
 from gateway.policy.machine import AnsweredBy
 from gateway.services.dial_twilio import CALL_PARAMETER
 from gateway.services.plans import Plans
 from gateway.store.identifiers import CallId, made_at
-from gateway.store.records import Json
-from gateway.web.strangers import known
-from gateway.wire import call_status, form, twiml
+from gateway.web.signed import Signed
+from gateway.wire import call_status, twiml
 from gateway.wire.call_status import CallReport
 from gateway.wire.form import Form
-from gateway.wire.signature import SignatureCheck
 
-_SIGNATURE: Final = "X-Twilio-Signature"
-_FORM: Final = "application/x-www-form-urlencoded"
-_CONNECTED: Final = frozenset({"completed", "answered"})
 _PLACED: Final = "outbound-api"
 _STREAM_ERROR: Final = "stream-error"
 
@@ -54,8 +47,7 @@ class Hooks:
         self,
         registry: Registry,
         plans: Plans,
-        check: SignatureCheck,
-        account_sid: AccountSid,
+        signed: Signed,
         documents: Documents,
         metrics: Metrics,
         dialler: Dialler | None = None,
@@ -64,8 +56,7 @@ class Hooks:
         self._registry = registry
         self._plans = plans
         self._dialler = dialler
-        self._check = check
-        self._account_sid = account_sid
+        self._signed = signed
         self._documents = documents
         self._successor = successor
         self._metrics = metrics
@@ -73,63 +64,29 @@ class Hooks:
 
     async def voice(self, request: Request) -> Response:
         """A call: answered with a document that opens a media stream."""
-        return await self._answer(request, partial(self._voice, _hops(request)))
+        return await self._signed.answer(request, partial(self._voice, _hops(request)))
 
     async def after(self, request: Request) -> Response:
         """A call whose stream has ended: how it goes on."""
-        return await self._answer(
+        return await self._signed.answer(
             request, partial(self._after, _call_id(request, AFTER_CALL), _hops(request))
         )
 
     async def status(self, request: Request) -> Response:
         """How far a call has come."""
-        return await self._answer(request, partial(self._status, _call_id(request)))
+        return await self._signed.answer(request, partial(self._status, _call_id(request)))
 
     async def stream_status(self, request: Request) -> Response:
         """What became of a stream."""
-        return await self._answer(request, self._stream_status)
+        return await self._signed.answer(request, self._stream_status)
 
     async def amd(self, request: Request) -> Response:
         """Who answered a call that was placed."""
-        return await self._answer(request, partial(self._amd, _call_id(request)))
+        return await self._signed.answer(request, partial(self._amd, _call_id(request)))
 
     async def fallback(self, request: Request) -> Response:
         """A call whose webhook failed."""
-        return await self._answer(request, self._fallback)
-
-    async def transfer(self, request: Request) -> Response:
-        """What became of the person a caller was transferred to."""
-        return await self._answer(request, self._transfer)
-
-    async def _answer(self, request: Request, act: Callable[[Form], str | Awaitable[str]]) -> Response:
-        """Read and check the form, act on it, answer with TwiML."""
-        door = request.scope["path"]  # not ``request.url``, into which the Host header goes
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-            return self._refuse(door, "content_type", 415)
-        try:
-            fields = form.parse(await _body(request))
-        except ClientDisconnect:
-            return self._refuse(door, "disconnected", 400)
-        except WireError:
-            return self._refuse(door, "form", 400)
-        signature = request.headers.get(_SIGNATURE, "")
-        query = request.scope["query_string"].decode("latin-1")
-        if not self._check.webhook(door, query, fields, signature):
-            return self._refuse(door, "signature", 403)
-        if fields.get("AccountSid") != self._account_sid:
-            return self._refuse(door, "account", 403)
-        known(request.scope.get("state"))
-        try:
-            text = act(fields)
-            return Response(text if isinstance(text, str) else await text, media_type="text/xml")
-        except WireError:
-            return self._refuse(door, "form", 400)
-
-    def _refuse(self, door: str, reason: str, status: int) -> Response:
-        """The same words for every reason: who knocks learns nothing. What is unread stays so."""
-        self._metrics.doors.labels(door, reason).inc()
-        self._log.warning("request refused", door=door, reason=reason)
-        return PlainTextResponse("refused\n", status, {"Connection": "close"})
+        return await self._signed.answer(request, self._fallback)
 
     def _voice(self, hops: int, fields: Form) -> str:
         progress = call_status.call_progress(fields)
@@ -219,18 +176,6 @@ class Hooks:
             self._registry.stream_failed(progress.call_sid, progress.error)
         return twiml.empty()
 
-    def _transfer(self, fields: Form) -> str:
-        result = call_status.dial_result(fields)
-        self._metrics.transfers.labels(result.status).inc()
-        self._log.info(
-            "transfer over", call_sid=result.call_sid, status=result.status, duration_s=result.duration_s
-        )
-        data: Json = {"status": result.status, "duration_s": result.duration_s}
-        self._registry.note(result.call_sid, "transfer_over", data)
-        if result.status in _CONNECTED:
-            return twiml.hang_up()
-        return self._documents.sorry()
-
 
 def _call_id(request: Request, parameter: str = CALL_PARAMETER) -> CallId | None:
     """The call that the address of a callback names. The address is signed, so it is one of ours."""
@@ -242,17 +187,3 @@ def _hops(request: Request) -> int:
     """How many processes have passed this call on."""
     count = request.query_params.get(HOPS_PARAMETER, "0")
     return min(int(count), MOST_HOPS) if count.isascii() and count.isdigit() and len(count) < 4 else MOST_HOPS
-
-
-async def _body(request: Request) -> bytes:
-    """The body, up to the bound.
-
-    Raises:
-        WireError: it is larger.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > form.LARGEST_BODY:
-            raise WireError("the form is too large")
-    return bytes(body)

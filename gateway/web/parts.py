@@ -33,6 +33,8 @@ from gateway.store import address
 from gateway.web.keeping import Keeping, egress_rules
 from gateway.wire.signature import SignatureCheck, websocket_url
 
+_RETRIEVE_S: Final = 3.0
+"""How long Twilio may take to come back by itself with a call whose stream was lost."""
 _PLACING_S: Final = 10.0
 """How long Twilio may take over a request for a call: it takes a minute to find out what became of one."""
 
@@ -104,10 +106,10 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
-        transfer_url=f"{settings.own_url}/twilio/transfer",
         recorder=keeping.recorder if keeping else None,
         office=Office(settings.public_url, keeping.put, keeping.happenings) if keeping else Office(),
         clips=clip_files.load(settings.language, settings.clips_dir),
+        language=settings.language,
     )
     defaults = _defaults(settings, limits, tools)
     documents = Documents(_addresses(settings, resume=keep and settings.resumes), _sentences(settings))
@@ -187,12 +189,13 @@ def _addresses(settings: Settings, *, resume: bool) -> Addresses:
         stream_status=f"{own}/twilio/stream-status",
         voice=f"{public}/twilio/voice",
         after=f"{public}/twilio/after" if resume else "",
+        transfer=f"{own}/twilio/transfer",
     )
 
 
 def _sentences(settings: Settings) -> Sentences:
     number = E164(settings.fallback_number) if settings.fallback_number else None
-    return Sentences(settings.fallback_sentence, settings.apology, number)
+    return Sentences(settings.fallback_sentence, settings.apology, number, settings.transfer_whisper or "")
 
 
 def _tools(settings: Settings, pools: Pools) -> dict[str, toolbox.Tool]:
@@ -204,6 +207,15 @@ def _tools(settings: Settings, pools: Pools) -> dict[str, toolbox.Tool]:
     return dict(tools)
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        playout_lead_ms=settings.playout_lead_ms,
+        recoveries=settings.recoveries,
+        # Twilio asks how to go on; where it does not, it is on its way to the fallback.
+        retrieve_after_s=_RETRIEVE_S if settings.resumes else 0.0,
+    )
+
+
 def _defaults(settings: Settings, limits: Limits | None, tools: dict[str, toolbox.Tool]) -> Defaults:
     return Defaults(
         AgentId(settings.vatel_agent_id),
@@ -211,6 +223,6 @@ def _defaults(settings: Settings, limits: Limits | None, tools: dict[str, toolbo
             {name: tool.timeout_s for name, tool in tools.items()},
             tuple(E164(number) for number in settings.allowed_transfers),
         ),
-        limits or Limits(playout_lead_ms=settings.playout_lead_ms),
+        limits or _limits(settings),
         E164(settings.fallback_number) if settings.fallback_number else None,
     )

@@ -22,6 +22,7 @@ _CALL_SID: Final = re.compile(r"CA[0-9a-f]{32}\Z")
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}\Z")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
 _LONGEST: Final = 200
+_CONNECTED: Final = frozenset({"completed", "answered"})
 _DIAL_STATUSES: Final = frozenset({"completed", "answered", "busy", "no-answer", "failed", "canceled"})
 
 
@@ -171,6 +172,15 @@ class DialResult:
     call_sid: CallSid
     status: str
     duration_s: int
+    connected: bool
+    """Whether the two could speak with each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialledLeg:
+    """A leg that Twilio dialled for a call of ours, as that leg's own callbacks name them."""
+
+    parent_sid: CallSid
 
 
 def call_progress(form: Mapping[str, str]) -> CallProgress:
@@ -249,11 +259,23 @@ def dial_result(form: Mapping[str, str]) -> DialResult:
     """
     seconds = _whole(form, "DialCallDuration") or 0
     status = form.get("DialCallStatus", "")
-    return DialResult(_call_sid(form), status if status in _DIAL_STATUSES else "unknown", seconds)
+    bridged = form.get("DialBridged", "")
+    connected = bridged == "true" if bridged else status in _CONNECTED
+    status = status if status in _DIAL_STATUSES else "unknown"
+    return DialResult(_call_sid(form), status, seconds, connected)
 
 
-def _call_sid(form: Mapping[str, str]) -> CallSid:
-    sid = form.get("CallSid", "")
+def dialled_leg(form: Mapping[str, str]) -> DialledLeg:
+    """Read the form of a request about a dialled leg, which names the call it was dialled for.
+
+    Raises:
+        WireError: it does not.
+    """
+    return DialledLeg(_call_sid(form, "ParentCallSid"))
+
+
+def _call_sid(form: Mapping[str, str], name: str = "CallSid") -> CallSid:
+    sid = form.get(name, "")
     if not _CALL_SID.match(sid):
         raise WireError("the form names no call")
     return CallSid(sid)

@@ -40,6 +40,17 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What whoever is on the line hears before a stream opens: a sentence, and keys."""
+
+    notice: str = ""
+    digits: str = field(default="", repr=False)
+
+
+NOTHING: Final = Before()
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody to be called in addition.
 
@@ -48,6 +59,7 @@ class Person:
         action_url: Asked what to do next, and told what became of it; absolute.
         whisper_url: Asked for what the person hears before being connected (see ``whisper``); empty for
             nothing. The caller hears it ring meanwhile.
+        answered_url: Told when they pick up; empty for nobody.
         ring_s: How long it rings.
         time_limit_s: How long the two may talk; ``None`` for as long as Twilio allows.
         caller_id: The number the person is shown; ``None`` for the caller's.
@@ -57,15 +69,20 @@ class Person:
     number: E164
     action_url: str
     whisper_url: str = ""
+    answered_url: str = ""
     ring_s: int = DIAL_TIMEOUT_S
     time_limit_s: int | None = None
     caller_id: E164 | None = None
 
 
 def connect(
-    stream_url: str, ticket: str | Ticket, status_url: str, otherwise: VoiceResponse, *, notice: str = ""
+    stream_url: str,
+    ticket: str | Ticket,
+    status_url: str,
+    otherwise: VoiceResponse,
+    before: Before = NOTHING,
 ) -> str:
-    """Say ``notice``, open a media stream; if it ends and the call is still up, do ``otherwise``.
+    """Do what comes before, open a media stream; if it ends and the call is still up, do ``otherwise``.
 
     What follows ``<Connect>`` is what Twilio does by itself when this process is gone, so it must not
     need it: https://www.twilio.com/docs/voice/twiml/stream
@@ -75,8 +92,10 @@ def connect(
     """
     brought = ticket if isinstance(ticket, Ticket) else Ticket(ticket)
     response = VoiceResponse()
-    if notice:
-        response.say(clean(notice))
+    if before.notice:
+        response.say(clean(before.notice))
+    if before.digits:
+        response.play(digits=before.digits)
     verb = Connect()
     stream = verb.stream(url=stream_url, status_callback=status_url)
     for name, value in {"ticket": brought.ticket, **brought.parameters}.items():
@@ -103,7 +122,7 @@ def outbound(
     ending = elsewhere(after_url) if after_url else VoiceResponse()
     if not after_url:
         ending.hangup()
-    return connect(stream_url, ticket, status_url, ending, notice=notice)
+    return connect(stream_url, ticket, status_url, ending, Before(notice))
 
 
 def elsewhere(url: str, *, pause_s: int = 0) -> VoiceResponse:
@@ -126,11 +145,6 @@ def fallback(sentence: str, apology: str, number: E164 | None) -> VoiceResponse:
     return response
 
 
-def transfer(number: E164, action_url: str) -> str:
-    """Connect the caller to a person and report what became of it to ``action_url``."""
-    return dial(Person(number, action_url))
-
-
 def dial(person: Person) -> str:
     """Call a person, and connect the caller once they have answered and heard the whisper, if there is one.
 
@@ -145,10 +159,12 @@ def dial(person: Person) -> str:
         caller_id=person.caller_id,
         answer_on_bridge=True,
     )
+    wanted: dict[str, str] = {}
     if person.whisper_url:
-        verb.number(person.number, url=person.whisper_url, method="POST")
-    else:
-        verb.number(person.number)
+        wanted |= {"url": person.whisper_url, "method": "POST"}
+    if person.answered_url:
+        wanted |= {"status_callback": person.answered_url, "status_callback_event": "answered"}
+    verb.number(person.number, **wanted)
     response.append(verb)
     return written(response)
 

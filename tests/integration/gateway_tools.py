@@ -1,5 +1,6 @@
 """Tools of a user, as GATEWAY_TOOLS names them."""
 
+import asyncio
 import time
 
 from gateway.calls.toolbox import ToolContext, tool
@@ -16,6 +17,13 @@ def slow(first: int, second: int) -> int:
     """A plain function, too slow."""
     time.sleep(0.4)
     return first + second
+
+
+@tool
+async def wait(seconds: float) -> str:
+    """A tool that takes its time."""
+    await asyncio.sleep(seconds)
+    return "waited"
 
 
 @tool

@@ -80,10 +80,12 @@ UNAVAILABLE = {
 async def test_without_an_agent_the_caller_soon_hears_why_and_gets_a_person(behaviour: Behaviour) -> None:
     async with running_gateway(behaviour=behaviour, settings=SHORT) as rig:
         call = await rig.call()
-        await call.wait_over(12)
+        await call.wait_over(15)
         waited_s = seconds(rig, "stream open", "<Say>")
         assert await rig.ending(call) == "agent_unavailable"
-    assert (verbs(call), waited_s < 3.0) == (FALLBACK, True)
+        comforted = rig.metric("fillers_total", clip="one_moment")
+    # Within a second the caller hears a phrase of the gateway's own, if they have to wait that long.
+    assert (verbs(call), waited_s < (6.0 if comforted else 1.0)) == (FALLBACK, True)
 
 
 async def test_an_agent_nobody_listens_for_is_not_waited_for() -> None:

@@ -7,7 +7,8 @@ brings back the marks that were in it. Time is counted in samples of 8 kHz.
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.audio.transcode import AgentToCaller
 from gateway.bridge import commands, events
@@ -24,6 +25,31 @@ START = media_stream.Start(StreamSid("MZ1"), CallSid("CA1"))
 STARTED = agent_session.SessionStarted(SessionId("session"))
 NUMBER = E164("+15550100")
 BOOK = ToolBook({"lookup": 10.0, "order": 4.0}, (NUMBER,))
+
+NEVER = float("inf")
+PLAIN = Limits(
+    join_timeout_s=2.5,
+    recoveries=0,
+    attempt_s=NEVER,
+    session_s=NEVER,
+    greeting_filler_s=NEVER,
+    answer_filler_s=NEVER,
+    answer_lost_s=NEVER,
+    tool_filler_s=NEVER,
+    start_noise_s=NEVER,
+    gap_noise_s=NEVER,
+    gap_phrase_s=NEVER,
+    look_every_s=NEVER,
+    reattach_s=0.0,
+    transfer_wait_s=0.0,
+)
+"""The first loss is the end, and the gateway makes no sound of its own: for the rules that need neither."""
+
+
+def plain(**bounds: Any) -> Limits:
+    """Such a call with other bounds."""
+    return replace(PLAIN, **bounds)
+
 
 Parts = list[tuple[str, int]]
 """Whose audio it is, and how many samples."""
@@ -147,7 +173,7 @@ class World:
     """A bridge, a line and an agent, in virtual time."""
 
     def __init__(self, limits: Limits | None = None, book: ToolBook = BOOK, path: Path | None = None) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or PLAIN
         self.bridge = Bridge(self.limits, book)
         self.path = path or Path()
         self.line = Line(self._come_back)

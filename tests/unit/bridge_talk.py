@@ -12,7 +12,7 @@ from gateway.bridge.report import Ending, TurnReport
 from gateway.bridge.tools import error_output, json_output
 from gateway.ids import MarkName, ToolCallId, TurnId
 from gateway.wire import agent_session, media_stream
-from tests.unit.bridge_line import BOOK, MS, SECOND, START, STARTED, Path, World
+from tests.unit.bridge_line import BOOK, MS, PLAIN, SECOND, START, STARTED, Path, World
 
 STOP = media_stream.Stop()
 ENDED = agent_session.SessionEnded()
@@ -64,7 +64,7 @@ def refusal(call_id: str, code: str, message: str) -> AnswerTool:
 
 def admitted(limits: Limits | None = None, book: ToolBook = BOOK) -> Bridge:
     """A call of which only the webhook is known, at 0 s."""
-    bridge = Bridge(limits or Limits(), book)
+    bridge = Bridge(limits or PLAIN, book)
     bridge.handle(events.Admitted(), 0.0)
     return bridge
 

@@ -4,9 +4,8 @@ import pytest
 
 from gateway.audio.transcode import PCM_BYTES_PER_MS
 from gateway.bridge.commands import Clear, PlaceMark, Play
-from gateway.bridge.limits import Limits
 from gateway.bridge.report import BargedIn
-from tests.unit.bridge_line import MS, SECOND
+from tests.unit.bridge_line import MS, PLAIN, SECOND, plain
 from tests.unit.bridge_talk import (
     INTERRUPTION,
     acts,
@@ -21,7 +20,7 @@ from tests.unit.bridge_talk import (
     turns,
 )
 
-LIMITS = Limits(gather_ms=100, enough_s=0.25)
+LIMITS = plain(gather_ms=100, enough_s=0.25)
 
 
 def test_until_twilio_has_enough_each_chunk_is_sent_as_it_comes() -> None:
@@ -86,7 +85,7 @@ def test_marks_that_lie_do_not_lose_what_was_gathered() -> None:
 @pytest.mark.parametrize("size_ms", [10, 20, 50, 170])
 @pytest.mark.parametrize("pace", [1, 2, 5])
 def test_the_caller_hears_every_sample_and_no_gap_however_small_the_chunks(size_ms: int, pace: int) -> None:
-    world = living(Limits())
+    world = living(PLAIN)
     sound = pcm(2040)
     step = size_ms * PCM_BYTES_PER_MS
     for at in range(0, len(sound), step):
@@ -100,7 +99,7 @@ def test_the_caller_hears_every_sample_and_no_gap_however_small_the_chunks(size_
 
 
 def test_gathering_spares_messages() -> None:
-    world = living(Limits())
+    world = living(PLAIN)
     for at in range(0, 100 * 20 * PCM_BYTES_PER_MS, 20 * PCM_BYTES_PER_MS):
         world.say("a", pcm(2000)[at : at + 20 * PCM_BYTES_PER_MS])
         world.pass_time(10 * MS)

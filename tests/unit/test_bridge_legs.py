@@ -6,13 +6,13 @@ import pytest
 
 from gateway.bridge import events
 from gateway.bridge.commands import FallBack, HangUp, JoinAgent, Play, Release, SendAudio, Tell
-from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.limits import ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import Ending, Joined
 from gateway.errors import BridgeError
 from gateway.ids import CallSid, SessionId, StreamSid
 from gateway.wire import agent_session, media_stream
-from tests.unit.bridge_line import START, STARTED
+from tests.unit.bridge_line import PLAIN, START, STARTED, plain
 from tests.unit.bridge_talk import (
     ENDED,
     LOST,
@@ -42,7 +42,7 @@ def sent(done: list[object]) -> int:
 
 
 def test_a_call_that_is_taken_has_its_agent_join_at_once() -> None:
-    bridge = Bridge(Limits(), ToolBook({}))
+    bridge = Bridge(PLAIN, ToolBook({}))
     assert bridge.handle(events.Admitted(), 5.0) == [JoinAgent()]
     assert bridge.deadline == 20.0
 
@@ -53,7 +53,7 @@ def test_a_call_is_taken_once() -> None:
 
 
 def test_a_bridge_without_a_call_waits_for_nothing() -> None:
-    bridge = Bridge(Limits(), ToolBook({}))
+    bridge = Bridge(PLAIN, ToolBook({}))
     assert (bridge.handle(None, 1.0), bridge.deadline) == ([], None)
 
 
@@ -193,7 +193,7 @@ def test_a_stream_that_falls_silent_has_the_caller_fall_back() -> None:
 
 
 def test_the_longest_call_is_counted_from_the_opening_of_the_stream() -> None:
-    bridge = admitted(Limits(max_call_s=60.0, media_gap_s=100.0))
+    bridge = admitted(plain(max_call_s=60.0, media_gap_s=100.0))
     bridge.handle(START, 1.0)
     bridge.handle(STARTED, 3.0)
     assert bridge.deadline == 61.0

@@ -6,7 +6,7 @@ from gateway.bridge.commands import PlaceMark, Play, Tell
 from gateway.bridge.limits import Limits
 from gateway.bridge.report import FirstAudio, RoundTrip
 from gateway.ids import MarkName
-from tests.unit.bridge_line import MS, SECOND, START, STARTED, Path, World
+from tests.unit.bridge_line import MS, SECOND, START, STARTED, Path, World, plain
 from tests.unit.bridge_talk import (
     ENDED,
     INTERRUPTION,
@@ -116,7 +116,7 @@ def test_what_was_said_before_the_stream_is_played_when_it_opens() -> None:
 @pytest.mark.parametrize("round_trip_ms", [0, 60, 700])
 def test_a_turn_is_heard_without_a_gap_and_within_the_lead(lead_ms: int, round_trip_ms: int) -> None:
     half = round_trip_ms * MS // 2
-    world = speaking(3000, Limits(playout_lead_ms=lead_ms), Path(down=half, up=half))
+    world = speaking(3000, plain(playout_lead_ms=lead_ms), Path(down=half, up=half))
     world.pass_time(5 * SECOND)
     assert (bytes(world.line.heard), gaps_ms(world)) == (world.turns["a"].whole, [])
     assert world.line.most_queued <= max(20, lead_ms) * MS
@@ -214,7 +214,7 @@ def test_what_was_heard_when_the_caller_hung_up_is_reckoned_from_when_that_was()
 
 
 def test_audio_beyond_the_bound_of_what_may_wait_is_dropped_and_counted() -> None:
-    bridge = live(Limits(waiting_audio_s=1.0))
+    bridge = live(plain(waiting_audio_s=1.0))
     for _ in range(3):
         bridge.handle(chunk("a", 1000), 0.0)
     bridge.handle(STOP, 0.5)
@@ -244,14 +244,14 @@ def test_a_turn_that_goes_on_after_its_end_is_one_turn() -> None:
 
 
 def test_a_turn_that_goes_on_while_its_end_still_waits_is_sent_in_whole_frames() -> None:
-    bridge = live(Limits(playout_lead_ms=40))
+    bridge = live(plain(playout_lead_ms=40))
     for _ in range(2):
         bridge.handle(chunk("a", 45, final=True), 0.0)
     assert shape(list(acts(bridge.handle(mark("g0.2"), 0.04)))) == [20, "g0.3", 20, "g0.4"]
 
 
 def test_a_short_rest_waits_until_there_is_room_for_it() -> None:
-    bridge = live(Limits(playout_lead_ms=40))
+    bridge = live(plain(playout_lead_ms=40))
     bridge.handle(chunk("a", 40, final=True), 0.0)
     assert shape(list(acts(bridge.handle(mark("g0.1"), 0.02)))) == [2, "g0.3"]
 

@@ -7,11 +7,10 @@ from hypothesis import HealthCheck, Phase, assume, event, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.bridge import commands, events
-from gateway.bridge.limits import Limits
 from gateway.bridge.report import Ending, RoundTrip
 from gateway.ids import MarkName, ToolCallId
 from gateway.wire import agent_session, media_stream
-from tests.unit.bridge_line import MS, NUMBER, SECOND, START, STARTED, Path, World
+from tests.unit.bridge_line import MS, NUMBER, SECOND, START, STARTED, Path, World, plain
 
 FRAME = 160
 TAIL = 16
@@ -37,7 +36,7 @@ class Call(RuleBasedStateMachine):
         patience=st.integers(0, 40),
     )
     def begin(self, path: Path, lead_ms: int, live: bool, patience: int) -> None:
-        self.world = World(Limits(playout_lead_ms=lead_ms), path=path)
+        self.world = World(plain(playout_lead_ms=lead_ms), path=path)
         self.world.media_every = 2 * SECOND
         self.lead = max(FRAME, lead_ms * MS // FRAME * FRAME)
         self.asked: Counter[str] = Counter()

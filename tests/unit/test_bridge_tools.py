@@ -4,12 +4,12 @@ import pytest
 
 from gateway.bridge.commands import AnswerTool, Command, RunTool, Tell
 from gateway.bridge.events import ToolFinished
-from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.limits import ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import OptedOut, ToolAnswered
 from gateway.ids import ToolCallId
 from gateway.wire.agent_session import JSON
-from tests.unit.bridge_line import MS, SECOND, World
+from tests.unit.bridge_line import MS, SECOND, World, plain
 from tests.unit.bridge_talk import (
     STOP,
     acts,
@@ -26,7 +26,7 @@ from tests.unit.bridge_talk import (
 )
 
 MANY = ToolBook({"lookup": 10.0})
-FEW = Limits(tools_at_once=2, tools_queued=2, media_gap_s=100.0)
+FEW = plain(tools_at_once=2, tools_queued=2, media_gap_s=100.0)
 OVER = "the call is over"
 
 
@@ -132,7 +132,7 @@ def test_a_tool_beyond_the_queue_is_refused_and_starts_no_other() -> None:
 
 @pytest.mark.parametrize(("output", "fits"), [("x" * 10, True), ("x" * 11, False), ("\u20ac" * 4, False)])
 def test_an_output_larger_than_allowed_in_bytes_is_replaced(output: str, fits: bool) -> None:
-    bridge = live(Limits(tool_output_bytes=10))
+    bridge = live(plain(tool_output_bytes=10))
     bridge.handle(tool("lookup"), 0.0)
     large = refusal("c1", "too_large", "the tool's answer is too large")
     assert answers(bridge.handle(finished("c1", output), 0.1)) == [

@@ -4,10 +4,10 @@ import pytest
 
 from gateway.bridge import events
 from gateway.bridge.commands import FallBack, Release, Transfer
-from gateway.bridge.limits import Limits, ToolBook
+from gateway.bridge.limits import ToolBook
 from gateway.bridge.report import Ending
 from gateway.ids import E164
-from tests.unit.bridge_line import MS, NUMBER, SECOND, World
+from tests.unit.bridge_line import MS, NUMBER, SECOND, World, plain
 from tests.unit.bridge_talk import (
     INTERRUPTION,
     LOST,
@@ -88,7 +88,7 @@ def test_a_transfer_that_is_never_answered_is_given_up() -> None:
 
 
 def test_a_call_is_not_hung_up_while_twilio_transfers_it() -> None:
-    world = living(Limits(max_call_s=5.0))
+    world = living(plain(max_call_s=5.0))
     world.pass_time(4 * SECOND)
     world.feed(tool("transfer_call"))
     world.pass_time(3 * SECOND)
@@ -99,7 +99,7 @@ def test_a_call_is_not_hung_up_while_twilio_transfers_it() -> None:
 
 
 def test_a_transfer_given_up_past_the_longest_call_ends_it() -> None:
-    world = living(Limits(max_call_s=5.0))
+    world = living(plain(max_call_s=5.0))
     world.pass_time(4 * SECOND)
     world.feed(tool("transfer_call"))
     world.pass_time(16 * SECOND)

@@ -14,6 +14,7 @@ from gateway.wire.call_status import (
     CallProgress,
     CallReport,
     CallStatus,
+    DialledLeg,
     DialResult,
     Origin,
     StreamProgress,
@@ -21,6 +22,7 @@ from gateway.wire.call_status import (
     call_progress,
     call_report,
     dial_result,
+    dialled_leg,
     origin,
     stream_progress,
     verdict,
@@ -88,12 +90,36 @@ def test_the_end_of_a_stream_is_read() -> None:
 )
 def test_the_end_of_a_dialled_leg_is_read(duration: str, seconds: int) -> None:
     form = {"CallSid": CALL, "DialCallStatus": "no-answer", "DialCallDuration": duration}
-    assert dial_result(form) == DialResult(CALL, "no-answer", seconds)
+    assert dial_result(form) == DialResult(CALL, "no-answer", seconds, connected=False)
 
 
 @pytest.mark.parametrize("status", ["", "Busy", "x" * 5000])
 def test_another_end_of_a_dialled_leg_is_unknown(status: str) -> None:
-    assert dial_result({"CallSid": CALL, "DialCallStatus": status}) == DialResult(CALL, "unknown", 0)
+    assert dial_result({"CallSid": CALL, "DialCallStatus": status}) == DialResult(
+        CALL, "unknown", 0, connected=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "bridged", "connected"),
+    [
+        ("completed", "true", True),
+        ("completed", "false", False),
+        ("completed", "", True),
+        ("answered", "", True),
+        ("busy", "", False),
+        ("no-answer", "false", False),
+    ],
+)
+def test_two_that_were_bridged_have_spoken(status: str, bridged: str, connected: bool) -> None:
+    form = {"CallSid": CALL, "DialCallStatus": status, "DialBridged": bridged}
+    assert dial_result(form).connected is connected
+
+
+def test_a_dialled_leg_names_the_call_it_is_for() -> None:
+    assert dialled_leg({"CallSid": "CA" + "f" * 32, "ParentCallSid": CALL}) == DialledLeg(CALL)
+    with pytest.raises(WireError):
+        dialled_leg({"CallSid": CALL})
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)

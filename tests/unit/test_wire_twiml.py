@@ -49,7 +49,7 @@ def test_without_a_number_to_fall_back_to_there_is_an_apology() -> None:
 
 
 def test_a_transfer_reports_to_an_absolute_address() -> None:
-    assert twiml.transfer(NUMBER, ACTION) == (
+    assert twiml.dial(twiml.Person(NUMBER, ACTION)) == (
         f'{DECLARATION}<Response><Dial action="{ACTION}" answerOnBridge="true" method="POST" timeout="30">'
         "<Number>+14155550100</Number></Dial></Response>"
     )
@@ -105,7 +105,7 @@ def test_cleaning_removes_what_xml_can_not_carry(text: str, cleaned: str) -> Non
 @pytest.mark.parametrize("worst", ["&", "<", '"'])
 def test_documents_given_by_rest_are_small_enough(worst: str) -> None:
     longest_address = ("https://a.example/" + worst * 500)[:500] + "/twilio/transfer"
-    assert len(twiml.transfer(E164("+" + "9" * 15), longest_address)) <= LARGEST_BY_REST
+    assert len(twiml.dial(twiml.Person(E164("+" + "9" * 15), longest_address))) <= LARGEST_BY_REST
     assert len(twiml.say_and_hang_up(worst * 10_000)) <= LARGEST_BY_REST
 
 
@@ -152,7 +152,8 @@ def test_nothing_put_into_any_place_breaks_a_document(text: str, short: str) -> 
     documents = [
         twiml.outbound(text, twiml.Ticket(short, {"p": short}), text),
         twiml.dial(person),
-        twiml.transfer(E164(text), text),
+        twiml.dial(twiml.Person(E164(text), text, answered_url=text or "x")),
+        twiml.connect(text, short, text, VoiceResponse(), twiml.Before(text or "x", text or "x")),
         twiml.whisper(text, text),
         twiml.say_and_hang_up(text),
     ]
@@ -161,6 +162,7 @@ def test_nothing_put_into_any_place_breaks_a_document(text: str, short: str) -> 
         ["Response", "Connect", "Stream", "Parameter", "Parameter", "Hangup"],
         ["Response", "Dial", "Number"],
         ["Response", "Dial", "Number"],
+        ["Response", "Say", "Play", "Connect", "Stream", "Parameter"],
         ["Response", "Gather", "Say", "Hangup"],
         ["Response", "Say", "Hangup"],
     ]

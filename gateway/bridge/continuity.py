@@ -1,0 +1,250 @@
+"""The agent's session comes, goes, comes again: what the caller hears then, and what the next one is told."""
+
+from typing import Final
+
+from gateway.bridge.commands import Command, FallBack, JoinAgent, SendAudio, Tell
+from gateway.bridge.core import Core
+from gateway.bridge.deadair import Owed
+from gateway.bridge.events import Leg
+from gateway.bridge.farewell import Finale
+from gateway.bridge.history import Past, Voice
+from gateway.bridge.phases import AgentLeg, Phase
+from gateway.bridge.report import Absence, AgentBack, AgentMissed, Ending, Joined
+from gateway.wire.agent_session import ResponseAudio, SessionStarted
+
+_DARK_S: Final = 1.0
+"""The caller was heard by us for so long, and the agent's session took no notice: it may be dead."""
+_PATIENT_S: Final = 2.5
+"""Nobody waits for a word while it is for the caller to speak: one is said only if that lasts."""
+_NOT_NOW: Final = (Phase.DRAINING, Phase.PARKED)
+"""No agent is called for a call that is leaving, nor for one without its caller."""
+
+
+class Continuity(Core):
+    """Keeps an agent on the call, and the line from falling silent."""
+
+    _joined_at = 0.0
+    _agent_heard_at = 0.0  # any message at all
+    _look_at: float | None = None
+    _talks_since: float | None = None
+    _greets = False
+    _told: Past | None = None
+    _away: Absence | None = None  # why the stream is gone, while it is
+
+    def _join(self, past: Past | None, now: float) -> list[Command]:
+        self._agent = AgentLeg.JOINING
+        self._told = past
+        self._recovery.begin(now)
+        return [JoinAgent(past)]
+
+    def _take_up(self) -> Past | None:
+        """What the first agent is told of a call that began elsewhere; nothing of one that begins here."""
+        lines = self._history.lines()
+        return Past(lines, caller_waits=lines[-1].voice is Voice.CALLER) if lines else None
+
+    def _await_agent(self, now: float, noise_s: float, phrase_s: float) -> None:
+        """The caller is on the line, and no agent is: let them hear that they are not alone."""
+        self._recovery.waits(now)
+        quiet = max(now, self._speech.playout.plays_until)
+        self._filler.begin(quiet + noise_s, quiet + phrase_s)
+
+    def _agent_joined(self, event: SessionStarted, now: float) -> list[Command]:
+        if self._agent is not AgentLeg.JOINING:
+            return self._account.count("second_session_started")
+        self._agent = AgentLeg.JOINED
+        self._joined_at = self._agent_heard_at = now
+        first, self.report.session_id = self.report.session_id is None, event.id
+        gap_s = self._recovery.joined(now)
+        told: list[Command] = [
+            Tell(Joined((now - (self._admitted_at or 0.0)) * 1000.0))
+            if first
+            else Tell(AgentBack(self._recovery.epoch, round(gap_s * 1000)))
+        ]
+        if self._phase in (Phase.WAITING, Phase.PARKED):
+            return told
+        if self._phase is Phase.JOINING:
+            self._go_live(now)
+        self._expect_words(now)
+        early = self._caller.kept()
+        return [SendAudio(early), *told] if early else told
+
+    def _expect_words(self, now: float) -> None:
+        """The agent is on the line: will it speak by itself?"""
+        self._look_at = now + self._limits.look_every_s
+        if self._speech.repeating:  # it has, as far as it knows, and it is for the caller to answer
+            self._filler.stop()
+        elif self._greets or (self._told is not None and (self._told.lines or self._told.unheard)):
+            self._air.owe(Owed.GREETING, now)
+        else:
+            self._filler.stop()
+
+    def _agent_lost(self, reason: str, now: float, *, final: bool = False) -> list[Command]:
+        if self._agent in (AgentLeg.ENDED, AgentLeg.LOST):
+            return []
+        self.report.detail = reason
+        commands: list[Command] = []
+        waits = self._air.owed is Owed.ANSWER
+        if self._agent is AgentLeg.JOINED:
+            leaving = self._phase is Phase.DRAINING  # and so are its last words, as far as they came
+            commands += self._speech.end(now) if leaving else self._speech.break_off(now)
+        self._air.settle()
+        self._agent = AgentLeg.LOST
+        if self._phase not in _NOT_NOW and not final and self._recovery.again(now):
+            return commands + self._rejoin(reason, now, caller_waits=waits)
+        self._recovery.stop(now)
+        self._filler.stop()
+        if self._phase is Phase.PARKED and not final:
+            return commands  # another one is called when the caller is back
+        return commands + self._go_without(reason, now)
+
+    def _go_without(self, reason: str, now: float) -> list[Command]:
+        """There will be no agent any more."""
+        match self._phase:
+            case Phase.JOINING:
+                return self._end(FallBack(Ending.AGENT_UNAVAILABLE), reason, now)
+            case Phase.PARKED:
+                return self._end(FallBack(Ending.AGENT_LOST), reason, now)
+            case Phase.LIVE:
+                self._say_farewell(Finale.AGENT_LOST, now)
+        return []
+
+    def _rejoin(self, reason: str, now: float, *, caller_waits: bool = False) -> list[Command]:
+        """Call another session, and tell it what the call has come to."""
+        if self.report.session_id is None:
+            commands = self._join(self._take_up(), now)
+        else:
+            past = self._past(caller_waits=caller_waits)
+            self._requests.orphan()
+            self._health.reset(Leg.AGENT)
+            self._speech.renew(self._recovery.epoch, repeating=bool(past.repeat))
+            commands = [*self._join(past, now), Tell(AgentMissed(self._recovery.epoch, reason))]
+            if self._phase is Phase.LIVE:
+                phrase_s = _PATIENT_S if past.repeat else self._limits.gap_phrase_s
+                self._await_agent(now, self._limits.gap_noise_s, phrase_s)
+        return commands
+
+    def _past(self, *, caller_waits: bool) -> Past:
+        """What the next agent is told."""
+        heard, unheard = self._speech.outlook()
+        lines = self._history.lines(heard)
+        repeat = ""
+        if lines and lines[-1].voice is Voice.AGENT and not (unheard or caller_waits):
+            repeat, lines = lines[-1].text, lines[:-1]
+        return Past(
+            lines=(*lines, *self._history.interim),
+            tools=self._requests.desk.traces(),
+            unheard=unheard,
+            caller_waits=caller_waits,
+            repeat=repeat,
+        )
+
+    # Silence while the session is up
+
+    def _agent_says(self, event: ResponseAudio, now: float) -> list[Command]:
+        """Agent audio came."""
+        if self._away is Absence.TRANSFER:  # the caller hears somebody else's telephone ring
+            return self._account.count("words_to_nobody")
+        commands = self._speech.say(event, now)
+        self._departure.extend(now)
+        if event.audio and not self._speech.repeating:
+            self._caller_answered(now)
+        return commands
+
+    def _caller_answered(self, now: float) -> None:
+        self._air.settle()
+        self._filler.stop()
+        if self._talks_since is None:
+            self._talks_since = now
+
+    def _caller_speaks(self) -> None:
+        """It is for the caller to speak, and they do."""
+        self._air.settle()
+        self._talks_since = None
+
+    def _caller_waits(self, now: float) -> None:
+        """The caller has spoken, and stopped."""
+        self._speech.caller_stopped(now)
+        self._talks_since = None
+        if self._attentive and self._speech.playout.remaining_s(now) < _DARK_S:
+            self._air.owe(Owed.ANSWER, now)
+
+    @property
+    def _attentive(self) -> bool:
+        """Whether the agent is to answer the caller."""
+        live = self._phase is Phase.LIVE and self._agent is AgentLeg.JOINED
+        return live and not self._requests.collecting
+
+    def _watch(self, now: float) -> None:
+        """See from the state of the call what the agent owes, where no message tells."""
+        if not self._attentive:
+            self._air.settle()
+            return
+        desk, air, playout = self._requests.desk, self._air, self._speech.playout
+        if desk.busy and air.owed is not Owed.TOOL:
+            air.owe(Owed.TOOL, now)
+        elif air.owed is Owed.TOOL and not desk.busy:
+            air.owe(Owed.ANSWER, now)
+        elif air.owed is Owed.NOTHING and self._speech.unfinished and playout.idle:
+            air.owe(Owed.REST, playout.idle_since)
+        if playout.idle:
+            self._talks_since = None
+
+    def _watch_deadline(self) -> float | None:
+        """When silence has lasted long enough for something to be done."""
+        times = [self._recovery.deadline, self._filler.deadline]
+        if self._attentive:
+            times += [self._filler_at, self._air.lost_at(), self._look_at, self._talked_out_at]
+        return min([at for at in times if at is not None], default=None)
+
+    @property
+    def _filler_at(self) -> float | None:
+        quiet = self._speech.playout.quiet_since
+        return None if quiet is None or self._filler.running else self._air.filler_at(quiet)
+
+    @property
+    def _talked_out_at(self) -> float | None:
+        return None if self._talks_since is None else self._talks_since + self._limits.longest_talk_s
+
+    def _break_silence(self, now: float) -> list[Command]:
+        """Do what is due."""
+        if (due := self._recovery.deadline) is not None and now >= due:
+            return self._try_again(now)
+        if self._attentive:
+            if (due := self._air.lost_at()) is not None and now >= due:
+                return self._agent_lost("the agent says nothing", now)
+            if (due := self._talked_out_at) is not None and now >= due:
+                self._account.count("agents_talking_on")
+                return self._speech.interrupt(now) + self._agent_lost("the agent speaks on and on", now)
+            if (due := self._filler_at) is not None and now >= due:
+                self._filler.begin(now, now)
+            if self._look_at is not None and now >= self._look_at:
+                self._look_at = now + self._limits.look_every_s
+                self._listen(now)
+                if self._may_renew(now):
+                    return self._renew(now)
+        return self._filler.tick(now)
+
+    def _try_again(self, now: float) -> list[Command]:
+        """The session did not start in time."""
+        return self._agent_lost("the agent did not join in time", now)
+
+    def _listen(self, now: float) -> None:
+        """Notice a caller whom the agent's session does not notice."""
+        voice_at = self._caller.voiced_at
+        if voice_at is None or self._air.owed is not Owed.NOTHING:
+            return
+        if voice_at - self._agent_heard_at > _DARK_S and now - voice_at > _DARK_S:
+            self._air.owe(Owed.ANSWER, voice_at)
+
+    def _may_renew(self, now: float) -> bool:
+        """Whether the session is so old that a new one should be had while nobody would notice."""
+        if now - self._joined_at < self._limits.session_s or self._air.owed is not Owed.NOTHING:
+            return False
+        return self._speech.playout.idle and not self._requests.desk.busy
+
+    def _renew(self, now: float) -> list[Command]:
+        past = self._past(caller_waits=False)
+        if not past.repeat:  # the new agent would have to say something
+            return []
+        self._recovery.renew()
+        return self._rejoin("the session is old", now)

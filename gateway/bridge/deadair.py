@@ -1,0 +1,70 @@
+"""Dead air: whether the caller waits for the agent, since when, and how long that is bearable.
+
+Times are seconds of the bridge's clock.
+"""
+
+from enum import Enum, auto
+
+from gateway.bridge.limits import Limits
+
+
+class Owed(Enum):
+    """What the agent owes the caller."""
+
+    NOTHING = auto()
+    GREETING = auto()
+    ANSWER = auto()
+    REST = auto()  # of what it is saying
+    TOOL = auto()  # an answer, for which it waits for a tool itself
+
+
+class DeadAir:
+    """Watches the agent's silences while its session is up."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._greeting = (limits.greeting_filler_s, limits.greeting_lost_s)
+        self._answer = (limits.answer_filler_s, limits.answer_lost_s)
+        self._rest = (limits.greeting_filler_s, limits.answer_lost_s)
+        self._tool_filler_s = limits.tool_filler_s
+        self._owed = Owed.NOTHING
+        self._since = 0.0
+
+    @property
+    def owed(self) -> Owed:
+        """What the agent owes the caller."""
+        return self._owed
+
+    def owe(self, what: Owed, now: float) -> None:
+        """From now on the caller waits; if it waited already, it has since then."""
+        if self._owed is Owed.NOTHING or (self._owed is Owed.TOOL) is not (what is Owed.TOOL):
+            self._since = now
+        self._owed = what
+
+    def settle(self) -> None:
+        """The agent speaks, or it is for the caller to speak."""
+        self._owed = Owed.NOTHING
+
+    def filler_at(self, quiet_since: float) -> float | None:
+        """When the caller should hear something, if the line is quiet since then."""
+        match self._owed:
+            case Owed.NOTHING:
+                return None
+            case Owed.TOOL:
+                wait_s = self._tool_filler_s
+            case Owed.GREETING:
+                wait_s = self._greeting[0]
+            case Owed.REST:
+                wait_s = self._rest[0]
+            case Owed.ANSWER:
+                wait_s = self._answer[0]
+        return max(self._since, quiet_since) + wait_s
+
+    def lost_at(self) -> float | None:
+        """When the agent is as good as lost; a tool has its own bound."""
+        match self._owed:
+            case Owed.NOTHING | Owed.TOOL:
+                return None
+            case Owed.GREETING:
+                return self._since + self._greeting[1]
+            case Owed.REST | Owed.ANSWER:
+                return self._since + self._answer[1]

@@ -1,0 +1,107 @@
+"""What Twilio is asked to do with one call: end it, connect it to a person, play keys, open its stream."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway.clients.twilio import Twilio
+from gateway.errors import VendorError
+from gateway.ids import E164, CallSid
+
+_HANG_UP_PAUSES_S: Final = (0.0, 0.3, 1.0)
+"""Before each try. The goodbye has been heard: a little silence is better than the fallback behind it."""
+_HANG_UP_WITHIN_S: Final = 5.0
+"""All tries together."""
+_LAST_WORDS_S: Final = 1.0
+"""How long Twilio may take to close the stream of a call it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """The documents of one call.
+
+    Attributes:
+        transferring: Connects the caller to this person.
+        reopening: Plays these keys, if any, and opens another stream of the call.
+    """
+
+    transferring: Callable[[E164], str]
+    reopening: Callable[[str], str]
+
+
+class Carrier:
+    """One call at Twilio. Nothing here raises a ``VendorError``."""
+
+    def __init__(
+        self,
+        twilio: Twilio,
+        call_sid: CallSid,
+        scripts: Scripts,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._twilio = twilio
+        self._call_sid = call_sid
+        self._scripts = scripts
+        self._log = log
+
+    async def transfer(self, to: E164) -> str | None:
+        """Connect the caller to a person; why not, if Twilio refuses."""
+        return await self._redirect("transfer", self._scripts.transferring(to))
+
+    async def play(self, digits: str) -> str | None:
+        """Play keys to whoever is on the line, and come back; why not, if Twilio refuses."""
+        return await self._redirect("digits", self._scripts.reopening(digits))
+
+    async def retrieve(self) -> bool:
+        """Have Twilio open a stream again; ``False`` if the call is over. Not to know counts as alive."""
+        try:
+            record = await self._twilio.calls.fetch(self._call_sid)
+        except VendorError as error:
+            self._log.warning("call not found", error=str(error), remedy=error.remedy)
+            return error.status != 404
+        if record.status.final:
+            return False
+        await self._redirect("stream", self._scripts.reopening(""))
+        return True
+
+    async def hang_up(self, gone: asyncio.Event | None) -> None:
+        """End the call, and wait a little until the stream is ``gone``. Bounded."""
+        try:
+            async with asyncio.timeout(_HANG_UP_WITHIN_S):
+                told = await self._told_to_hang_up(gone)
+        except TimeoutError:
+            told = False
+        if not told or gone is None:
+            return  # closing the stream has Twilio go on with the verbs behind <Connect>
+        try:
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await gone.wait()
+        except TimeoutError:
+            pass
+
+    async def _redirect(self, what: str, document: str) -> str | None:
+        try:
+            await self._twilio.redirect(self._call_sid, document)
+        except VendorError as error:
+            self._log.warning("redirect refused", what=what, error=str(error), remedy=error.remedy)
+            return str(error)
+        return None
+
+    async def _told_to_hang_up(self, gone: asyncio.Event | None) -> bool:
+        """Tell Twilio to end the call, more than once if need be; whether it took it."""
+        for pause_s in _HANG_UP_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            if gone is not None and gone.is_set():
+                return True  # the caller was faster
+            try:
+                await self._twilio.hang_up(self._call_sid)
+            except VendorError as error:
+                self._log.error("hang-up failed", error=str(error), remedy=error.remedy)
+                if not error.retryable:
+                    return False
+            else:
+                return True
+        return False
