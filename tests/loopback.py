@@ -63,6 +63,7 @@ class Loopback:
                 else:
                     await answer(writer)
                 await writer.drain()
+        writer.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

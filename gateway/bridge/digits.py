@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.bridge.limits import Limits
+from gateway.bridge.tools import unreadable
 from gateway.errors import ToolError
 from gateway.ids import ToolCallId
 from gateway.wire.agent_session import JSON, ToolCall
@@ -83,6 +84,8 @@ class DigitCollector:
         """
         if self._collection:
             raise ToolError("digits are being collected already", code="busy")
+        if not call.readable:
+            raise unreadable()
         self._collection = _Collection(
             call.id,
             max_digits=_whole(call.arguments, "max_digits", 1, _MOST_DIGITS, default=_MOST_DIGITS),

@@ -8,7 +8,7 @@ from gateway.bridge.events import ToolFinished
 from gateway.bridge.farewell import Finale, Leaving
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.report import OptedOut
-from gateway.bridge.tools import ToolDesk, json_output
+from gateway.bridge.tools import ToolDesk, error_code, json_output, unreadable
 from gateway.errors import ToolError
 from gateway.ids import E164
 from gateway.wire.agent_session import ToolCall
@@ -58,7 +58,7 @@ class Requests:
 
     def finished(self, event: ToolFinished, now: float) -> list[Command]:
         """A tool of the user's ran to its end."""
-        outcome = "failed" if event.failed else "ok"
+        outcome = error_code(event.output) if event.failed else "ok"
         return self.desk.finish(event.call_id, event.output, now, outcome=outcome)
 
     @property
@@ -99,6 +99,8 @@ class Requests:
 
     def _target(self, call: ToolCall) -> E164:
         """The number asked for, if it is on the list; the only one on the list if none is asked for."""
+        if not call.readable:
+            raise unreadable()
         allowed = self._transfer_numbers
         if not allowed:
             raise ToolError("no number to transfer to is configured", code="not_configured")

@@ -16,6 +16,11 @@ from gateway.ids import ToolCallId
 from gateway.wire.agent_session import JSON, ToolCall
 
 _ANSWERED_KEPT: Final = 256
+_CODES: Final = frozenset({"timeout", "unreachable", "http_error", "not_json", "invalid_arguments"})
+
+
+class _Failure(msgspec.Struct):
+    error: str = ""
 
 
 @dataclass(slots=True)
@@ -85,6 +90,9 @@ class ToolDesk:
         if call.name not in self._book.timeouts_s:
             self.hold(call, now)
             return self.refuse(call.id, ToolError(f"there is no tool {call.name}", code="unknown_tool"), now)
+        if not call.readable:
+            self.hold(call, now)
+            return self.refuse(call.id, unreadable(), now)
         if (commands := self._adopt(call, now)) is not None:
             return commands
         if sum(run.deadline is not None for run in self._running.values()) < self._limits.tools_at_once:
@@ -167,6 +175,20 @@ class ToolDesk:
                 Tell(ToolAnswered(call.name, "busy", 0.0)),
             ]
         return None
+
+
+def unreadable() -> ToolError:
+    """What an agent is told whose arguments make no sense."""
+    return ToolError("the arguments can't be read", code="invalid_arguments")
+
+
+def error_code(output: str) -> str:
+    """What an answer says went wrong, by one of the few names a counter may have."""
+    try:
+        code = msgspec.json.decode(output, type=_Failure).error
+    except (msgspec.MsgspecError, UnicodeError):
+        code = ""
+    return code if code in _CODES else "failed"
 
 
 def error_output(code: str, message: str) -> str:

@@ -5,6 +5,7 @@ Tolerant in what is read: older servers leave out ``is_final`` and even ``data``
 https://docs.vatel.ai (WebSocket session)
 """
 
+import re
 from binascii import b2a_base64
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +22,8 @@ _Id: TypeAlias = str | int | None
 _LONGEST_ID: Final = 200
 _LONGEST_TEXT: Final = 20_000
 _LONGEST_NAME: Final = 100
+_DEEP_ID: Final = re.compile(rb'"(?:toolCallId|tool_call_id)"\s*:\s*"([\w.:-]{1,200})"', re.ASCII)
+_DEEP_NAME: Final = re.compile(rb'"(?:toolName|tool_name)"\s*:\s*"([\w.:-]{1,100})"', re.ASCII)
 
 
 class SessionStarted(msgspec.Struct, frozen=True):
@@ -70,11 +73,12 @@ class Interruption(msgspec.Struct, frozen=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """The agent asks for a tool to be run."""
+    """The agent asks for a tool to be run; if its arguments are not ``readable`` it is to be told so."""
 
     id: ToolCallId
     name: str
     arguments: dict[str, JSON] = {}
+    readable: bool = True
 
 
 class SessionEnded(msgspec.Struct, frozen=True):
@@ -190,6 +194,8 @@ def parse(text: str | bytes) -> Message:
     """
     try:
         frame = _decoder.decode(text)
+    except RecursionError:
+        return _too_deep(text)
     except UNREADABLE as error:
         return Unknown(_kinds.unknown(text, error))
     match frame:
@@ -220,8 +226,21 @@ def _text(value: str | None) -> str:
 def _tool_call(data: _ToolData) -> ToolCall:
     """Read either spelling of a tool call."""
     call_id = _whole_id(data.snake_id if data.camel_id in (None, "") else data.camel_id)
-    name = data.camel_name or data.snake_name or ""
-    return ToolCall(ToolCallId(call_id), name[:_LONGEST_NAME], _arguments(data.arguments))
+    name = (data.camel_name or data.snake_name or "")[:_LONGEST_NAME]
+    arguments = _arguments(data.arguments)
+    if arguments is None:
+        return ToolCall(ToolCallId(call_id), name, readable=False)
+    return ToolCall(ToolCallId(call_id), name, arguments)
+
+
+def _too_deep(text: str | bytes) -> ToolCall:
+    """A message nested too deep to be read: an agent whose arguments are is still owed its answer."""
+    raw = text.encode(errors="replace") if isinstance(text, str) else text
+    ids, names = set(_DEEP_ID.findall(raw)), set(_DEEP_NAME.findall(raw))
+    if len(ids) != 1:
+        raise WireError("not a session message: nested too deep")
+    name = names.pop() if len(names) == 1 else b""
+    return ToolCall(ToolCallId(ids.pop().decode()), name.decode(), readable=False)
 
 
 def _whole_id(value: _Id) -> str:
@@ -232,19 +251,19 @@ def _whole_id(value: _Id) -> str:
     return call_id
 
 
-def _arguments(value: Any) -> dict[str, JSON]:
+def _arguments(value: Any) -> dict[str, JSON] | None:
     """Make one object of a tool call's arguments, whichever of three forms they came in."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
         except UNREADABLE:
-            raise WireError("tool call with unreadable arguments") from None
+            return None
     if isinstance(value, dict):
         return value
     if value is None:
         return {}
     if not isinstance(value, list):
-        raise WireError("tool call with unreadable arguments")
+        return None
     named = [item for item in value if isinstance(item, dict) and isinstance(item.get("name"), str)]
     return {item["name"]: item.get("value") for item in named}
 

@@ -7,8 +7,8 @@ from gateway.bridge.events import ToolFinished
 from gateway.bridge.limits import ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import OptedOut, ToolAnswered
-from gateway.ids import ToolCallId
-from gateway.wire.agent_session import JSON
+from gateway.ids import E164, ToolCallId
+from gateway.wire.agent_session import JSON, ToolCall
 from tests.unit.bridge_line import MS, SECOND, World, plain
 from tests.unit.bridge_talk import (
     STOP,
@@ -283,3 +283,29 @@ def test_a_caller_who_wants_no_more_calls_is_told_of_and_the_agent_answered() ->
     done = live().handle(tool("opt_out"), 0.0)
     assert answers(done) == [answer("c1", ok=True)]
     assert OptedOut() in told(done)
+
+
+@pytest.mark.parametrize("name", ["lookup", "transfer_call", "collect_digits"])
+def test_arguments_that_can_not_be_read_are_answered_with_an_error(name: str) -> None:
+    bridge = live(FEW, ToolBook({"lookup": 10.0}, (E164("+14155550100"),)))
+    call = ToolCall(ToolCallId("c1"), name, readable=False)
+    assert answers(bridge.handle(call, 0.0)) == [
+        refusal("c1", "invalid_arguments", "the arguments can't be read")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("output", "outcome"),
+    [
+        ('{"error": "timeout", "message": "-"}', "timeout"),
+        ('{"error": "http_error"}', "http_error"),
+        ('{"error": "a word of the tool\'s own"}', "failed"),
+        ('{"error": 5}', "failed"),
+        ("\ud800", "failed"),
+    ],
+)
+def test_a_failure_is_counted_by_its_code(output: str, outcome: str) -> None:
+    bridge = live(FEW, MANY)
+    bridge.handle(tool("lookup"), 0.0)
+    [note] = told(bridge.handle(finished("c1", output, failed=True), 1.0))
+    assert note == ToolAnswered("lookup", outcome, 1000.0)

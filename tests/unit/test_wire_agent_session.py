@@ -157,9 +157,32 @@ def test_an_argument_without_a_value_is_null() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "5", 5, True, '"text"', "[" * 100_000, "NaN", "\\ud800"])
-def test_arguments_that_can_not_be_read_are_refused(arguments: object) -> None:
-    with pytest.raises(WireError, match="unreadable arguments"):
-        tool_call(arguments=arguments)
+def test_arguments_that_can_not_be_read_are_told_so_and_the_call_can_be_answered(arguments: object) -> None:
+    assert tool_call(arguments=arguments) == ToolCall(ToolCallId("c1"), "weather", readable=False)
+
+
+DEEP = "[" * 200_000 + "]" * 200_000
+
+
+@pytest.mark.parametrize("kind", [str, bytes])
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ('"toolCallId": "c1", "toolName": "weather", "arguments": ', "weather"),
+        ('"tool_call_id":"c1","tool_name":"weather","arguments":', "weather"),
+        ('"toolCallId": "c1", "toolName": "not one\\n", "arguments": ', ""),
+    ],
+)
+def test_a_tool_call_nested_too_deep_can_be_answered(kind: type, data: str, name: str) -> None:
+    text = f'{{"type": "tool_call", "data": {{{data}{DEEP}}}}}'
+    read = parse(text if kind is str else text.encode())
+    assert read == ToolCall(ToolCallId("c1"), name, readable=False)
+
+
+@pytest.mark.parametrize("data", ["", '"toolCallId": "c1", "tool_call_id": "c2", ', '"toolCallId": 5, '])
+def test_what_is_nested_too_deep_without_one_id_is_refused(data: str) -> None:
+    with pytest.raises(WireError, match="nested too deep"):
+        parse(f'{{"type": "tool_call", "data": {{{data}"arguments": {DEEP}}}}}')
 
 
 @pytest.mark.parametrize("text", HOSTILE)
