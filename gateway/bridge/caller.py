@@ -1,12 +1,19 @@
 """The caller's leg: when it opened, what is heard of it, and whether it has fallen silent."""
 
 from collections import deque
+from typing import Final
 
 from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.transcode import CallerToAgent
+from gateway.bridge.arrivals import Arrivals
+from gateway.bridge.backlog import Backlog
 from gateway.bridge.limits import Limits
 from gateway.bridge.voice import Voice
 from gateway.wire.media_stream import Media, Start
+
+_MOST_KEYS: Final = 64
+_KEYS_A_SECOND: Final = 15.0
+"""The shortest tone and pause that a telephone line carries make some ten keys a second."""
 
 
 class CallerLeg:
@@ -14,34 +21,50 @@ class CallerLeg:
 
     def __init__(self, limits: Limits) -> None:
         self._bound = limits.early_media_ms * BYTES_PER_MS
+        self._warn_s = limits.media_warn_s
+        self._suspect_s = limits.media_suspect_s
         self._gap_s = limits.media_gap_s
         self._early: deque[bytes] = deque()
         self._early_size = 0
         self._filter = CallerToAgent()
+        self._arrivals = Arrivals()
+        self._backlog = Backlog(limits.late_media_ms)
         self._voice = Voice()
-        self._sequence = 0
         self._heard_at = 0.0
+        self._keys = float(_MOST_KEYS)
+        self._key_at = 0.0
+        self._suspected = False
+        self._pauses = 0
+        self._suspicions = 0
+        self._keys_dropped = 0
         self.opened_at: float | None = None
         self.check_at: float | None = None
-        self.duplicates = 0
 
     def open(self, start: Start, now: float) -> bool:
         """The stream begins; whether its audio is of the only kind Twilio documents."""
         self.opened_at = now if self.opened_at is None else self.opened_at  # it may come back in another one
-        self._heard_at, self._sequence = now, 0
+        self._heard_at, self._suspected = now, False
         self.check_at = now + self._gap_s
+        self._arrivals.begin()
+        self._backlog.begin()
         return start.encoding == "audio/x-mulaw" and start.sample_rate == 8000
 
     def convert(self, media: Media, now: float) -> bytes:
-        """PCM16 24 kHz of one frame; nothing if Twilio sent that frame twice."""
-        return self._filter.feed(media.payload) if self.fresh(media, now) else b""
+        """PCM16 24 kHz of what is to be heard now; nothing if the message came before or has to wait."""
+        audio = self._take(media, now)
+        if not audio:
+            return b""
+        passed = self._backlog.take(audio, now)
+        return self._filter.feed(passed) if passed else b""
 
     def keep(self, media: Media, now: float) -> None:
         """Store a frame until the agent has joined, forgetting the oldest past the bound."""
-        if not self.fresh(media, now) or not media.payload:
+        self._backlog.begin()
+        audio = self._take(media, now)
+        if not audio:
             return
-        self._early.append(media.payload)
-        self._early_size += len(media.payload)
+        self._early.append(audio)
+        self._early_size += len(audio)
         while self._early_size > self._bound:
             self._early_size -= len(self._early.popleft())
 
@@ -52,14 +75,28 @@ class CallerLeg:
         self._early_size = 0
         return self._filter.feed(audio)
 
-    def fresh(self, media: Media, now: float) -> bool:
-        """Note that audio came; whether it is not the last frame once more."""
+    def fresh(self, media: Media, now: float) -> None:
+        """Note audio that nobody is there to hear."""
+        self._backlog.begin()
+        self._take(media, now)
+
+    def _take(self, media: Media, now: float) -> bytes:
+        if now - self._heard_at > self._warn_s:
+            self._pauses += self.opened_at is not None
         self._heard_at = now
-        if media.sequence and media.sequence == self._sequence:
-            self.duplicates += 1
+        self._suspected = False
+        audio = self._arrivals.take(media)
+        self._voice.hear(audio, now)
+        return audio
+
+    def press(self, now: float) -> bool:
+        """Whether a key counts: no finger is as fast as a flood of them."""
+        self._keys = min(_MOST_KEYS, self._keys + (now - self._key_at) * _KEYS_A_SECOND)
+        self._key_at = now
+        if self._keys < 1:
+            self._keys_dropped += 1
             return False
-        self._sequence = media.sequence
-        self._voice.hear(media.payload, now)
+        self._keys -= 1
         return True
 
     @property
@@ -76,6 +113,20 @@ class CallerLeg:
         """Count spoken time from zero."""
         self._voice.reset()
 
+    @property
+    def suspect_at(self) -> float | None:
+        """When the stream is suspect unless audio comes before; ``None`` if it is already, or is not open."""
+        return None if self.opened_at is None or self._suspected else self._heard_at + self._suspect_s
+
+    def suspect(self, now: float) -> bool:
+        """Whether nothing has come for so long that the stream may be dead; said once in a pause."""
+        due = self.suspect_at
+        if due is None or now < due:
+            return False
+        self._suspected = True
+        self._suspicions += 1
+        return True
+
     def silent(self, now: float) -> bool:
         """Whether nothing came for too long. Asked when ``check_at`` has come, not with every frame."""
         if self.check_at is None or now < self.check_at:
@@ -89,4 +140,16 @@ class CallerLeg:
 
     def counts(self) -> dict[str, int]:
         """What was counted, by name."""
-        return {"duplicate_media": self.duplicates}
+        arrivals = self._arrivals
+        return {
+            "duplicate_media": arrivals.duplicates,
+            "reordered_media": arrivals.reordered,
+            "media_gaps": arrivals.gaps,
+            "media_missing_ms": arrivals.missing_ms,
+            "timestamp_jumps": arrivals.jumps,
+            "odd_audio": arrivals.odd,
+            "caller_audio_dropped_ms": self._backlog.dropped // BYTES_PER_MS,
+            "media_pauses": self._pauses,
+            "media_suspect": self._suspicions,
+            "keys_dropped": self._keys_dropped,
+        }

@@ -20,11 +20,14 @@ class Limits:
 
     # Audio to the agent
     early_media_ms: int = 1000  # what the caller said last before the agent was there
+    late_media_ms: int = 400  # of more that comes late and all at once, the oldest is dropped; 0: none waits
 
     # Waiting for the legs
     stream_timeout_s: float = 15.0  # from the webhook to the stream
     join_timeout_s: float = 5.0  # from the stream to session_started; a phrase is heard meanwhile
-    media_gap_s: float = 10.0  # Twilio sends 50 frames a second, in silence too
+    media_warn_s: float = 1.0  # no audio from Twilio for so long is counted
+    media_suspect_s: float = 3.0  # ... may mean that the stream is dead
+    media_gap_s: float = 10.0  # ... means it: Twilio sends 50 frames a second, in silence too
     max_call_s: float = 3600.0
     last_sentence_s: float = 10.0  # what the agent is saying then may take so much longer
 

@@ -84,7 +84,7 @@ class Bridge(Rules):
             case media_stream.Mark(name=name):
                 return self._speech.mark(name, now)
             case media_stream.Dtmf():
-                return self._requests.press(event, now)
+                return self._requests.press(event, now) if self._caller.press(now) else []
             case media_stream.Start():
                 return self._start(event, now)
             case media_stream.Stop():

@@ -18,6 +18,8 @@ WRITE_DEADLINE_S: Final = 2.0
 _CLOSE_DEADLINE_S: Final = 1.0
 CLOSED: Final = (WebSocketDisconnect, OSError, RuntimeError)
 """Starlette's words for a socket that is closed."""
+_NORMAL: Final = 1000
+_POLICY_VIOLATION: Final = 1008
 _SAMPLE: Final = 16
 """Every so many-th message is timed, the first too: a histogram costs a tenth of a frame."""
 DIRECT: Final = "vatel_gateway.direct"
@@ -42,6 +44,7 @@ class CallerLine:
     ) -> None:
         self._socket = socket
         self._direct: Direct | None = socket.scope.get("extensions", {}).get(DIRECT)
+        self._stream_sid = stream_sid
         self._writer = media_stream.Writer(stream_sid)
         self._take = take
         self._metrics = metrics
@@ -50,6 +53,7 @@ class CallerLine:
         self._heard = 0
         self._written = 0
         self._delays = (0.0, 0)  # of what was timed on its way to the caller: seconds in all, and how many
+        self._close_code = _NORMAL
         self.done = asyncio.Event()
 
     async def read(self) -> None:
@@ -63,6 +67,8 @@ class CallerLine:
                 self._hear(message.get("text") or message.get("bytes") or b"")
             else:
                 self._ended(message.get("code", 0))
+        if self._close_code != _NORMAL:
+            await self.close()
 
     def _hear(self, message: str | bytes) -> None:
         self._heard += 1
@@ -71,6 +77,11 @@ class CallerLine:
             event: Event = media_stream.parse(message)
         except WireError:
             event = Malformed(Leg.CALLER)
+        if type(event) is media_stream.Start and event.stream_sid != self._stream_sid:
+            # Twilio opens a socket for each stream. Whose this one is now, nobody knows.
+            self._close_code = _POLICY_VIOLATION
+            self.done.set()
+            event = CallerLost("another stream began on the same socket")
         self._take(event)
         if began:
             self._metrics.up.observe(time.monotonic() - began)
@@ -124,7 +135,7 @@ class CallerLine:
             return
         try:
             async with asyncio.timeout(_CLOSE_DEADLINE_S):
-                await self._socket.close()
+                await self._socket.close(self._close_code)
         except (TimeoutError, *CLOSED):
             pass
 
