@@ -3,6 +3,8 @@
 Twilio takes a call out of its stream to dial somebody or to play keys, and loses a stream now and then.
 """
 
+from typing import assert_never
+
 from gateway.bridge.commands import Command, FallBack, Release, Retrieve, Tell
 from gateway.bridge.continuity import Continuity
 from gateway.bridge.deadair import Owed
@@ -63,6 +65,8 @@ class Absences(Continuity):
                 return self._limits.reattach_s + _DIGIT_S * self._departure.digits
             case Absence.STREAM_LOST:
                 return self._limits.reattach_s
+            case _:
+                assert_never(why)
 
     def _taken(self, error: str | None, now: float) -> list[Command]:
         """Twilio took, or refused, what the call was to leave its stream for."""

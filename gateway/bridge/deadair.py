@@ -4,6 +4,7 @@ Times are seconds of the bridge's clock.
 """
 
 from enum import Enum, auto
+from typing import assert_never
 
 from gateway.bridge.limits import Limits
 
@@ -57,6 +58,8 @@ class DeadAir:
                 wait_s = self._rest[0]
             case Owed.ANSWER:
                 wait_s = self._answer[0]
+            case _:
+                assert_never(self._owed)
         return max(self._since, quiet_since) + wait_s
 
     def lost_at(self) -> float | None:
@@ -68,3 +71,5 @@ class DeadAir:
                 return self._since + self._greeting[1]
             case Owed.REST | Owed.ANSWER:
                 return self._since + self._answer[1]
+            case _:
+                assert_never(self._owed)

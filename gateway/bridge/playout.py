@@ -152,7 +152,7 @@ class Playout:
         """The stream is gone, and what Twilio had not played with it; what waits here waits on."""
         waiting, size = self._waiting, self._waiting_size
         self._waiting, self._waiting_size = deque(), 0
-        self.settle(now)
+        self.settle(now, dropped=True)
         self._waiting, self._waiting_size = waiting, size
         self._held = True
         self._unproved = False
@@ -200,8 +200,11 @@ class Playout:
         self._sent.append(fence)
         return [Clear(), PlaceMark(self._name(fence))], lost
 
-    def settle(self, now: float) -> int:
-        """Close the account: what was reckoned to have been played is heard, the rest is cut."""
+    def settle(self, now: float, *, dropped: bool = False) -> int:
+        """Close the account: what was reckoned to have been played is heard, the rest is cut.
+
+        With ``dropped`` the turns go on without it.
+        """
         played = self._unheard - min(self._unheard, self._unplayed(now))
         lost = self._waiting_size + self._unheard - played
         if self._open:
@@ -211,6 +214,7 @@ class Playout:
             for turn, size in stretch.parts:
                 heard = min(size, played)
                 turn.heard += heard
+                turn.dropped += size - heard if dropped else 0
                 played -= heard
         self._sent.clear()
         self._waiting.clear()

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 
 from gateway import logs
 from gateway.bridge import report
-from gateway.bridge.report import CallReport, Ending, Note, TurnReport
+from gateway.bridge.report import Absence, CallReport, Ending, Incident, Note, TurnReport
 from gateway.calls.metrics import Metrics
 from gateway.calls.narrator import Narrator
 from gateway.ids import SessionId, TurnId
@@ -67,6 +67,30 @@ def test_each_note_has_its_line_and_its_figure(
     assert lines == ([{**line, "log_level": "info", "call_sid": "CA1"}] if line else [])
     if metric:
         assert value(metrics, f"{metric[0]}_seconds_sum") == pytest.approx(metric[1])
+
+
+@pytest.mark.parametrize(
+    ("incident", "line", "metric"),
+    [
+        (report.AgentMissed(1, "reset"), {"epoch": 1, "reason": "reset"}, ("agents_lost_total", {})),
+        (report.AgentBack(1, 1200), {"epoch": 1, "gap_ms": 1200}, ("agent_gap_seconds_count", {})),
+        (
+            report.SilenceFilled("still_there"),
+            {"clip": "still_there"},
+            ("fillers_total", {"clip": "still_there"}),
+        ),
+        (report.CallParked(Absence.DIGITS), {"why": "digits"}, ("calls_parked_total", {"why": "digits"})),
+        (report.CallResumed(Absence.DIGITS, 2000), {"why": "digits", "after_ms": 2000}, None),
+    ],
+)
+def test_what_went_otherwise_is_told_by_its_name(
+    incident: Incident, line: EventDict, metric: tuple[str, dict[str, str]] | None
+) -> None:
+    lines, metrics = told(incident)
+    name = report.told_as(incident)
+    assert lines == [{"event": name.replace("_", " "), "log_level": "warning", "call_sid": "CA1", **line}]
+    if metric:
+        assert value(metrics, metric[0], **metric[1]) == 1.0
 
 
 def test_tools_are_counted_by_name_and_outcome() -> None:
