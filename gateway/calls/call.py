@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, assert_never
 
 from starlette.websockets import WebSocket
@@ -26,12 +27,14 @@ from gateway.calls.agent_side import AgentSide
 from gateway.calls.callee import CalleeWatch
 from gateway.calls.caller_line import CallerLine
 from gateway.calls.carrier import Carrier, Scripts
+from gateway.calls.fence import Fence
 from gateway.calls.message import Message
 from gateway.calls.metrics import Metrics
 from gateway.calls.narrator import Narrator
 from gateway.calls.plan import Plan, Words
 from gateway.calls.recording import Recorder, Recording
 from gateway.calls.scribe import Office, Scribe
+from gateway.calls.tenure import OFFERED, Alone, Tenure
 from gateway.calls.toolbox import Tool, ToolContext
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
@@ -56,6 +59,8 @@ class Means:
     book: AgentBook | None = None
     clips: Clips = field(default_factory=Clips)
     language: str = "en"
+    fence: Fence = field(default_factory=Fence)
+    tenure: Tenure = field(default_factory=Alone)
 
 
 class Call:
@@ -91,6 +96,7 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None  # when the timer fires: uvloop's own answer is rounded, or missing
         self._final: asyncio.Future[commands.Final] = self._loop.create_future()
+        self._handed = False
         self.over = asyncio.Event()
 
     @property
@@ -102,6 +108,11 @@ class Call:
     def parked(self) -> bool:
         """Whether its stream is gone, and another one is awaited."""
         return self._bridge.parked
+
+    @property
+    def handed(self) -> bool:
+        """Whether another process carries it on, or may."""
+        return self._handed or self.report.ending is Ending.TAKEN_OVER
 
     async def run(self) -> None:
         """Carry the call from its admission to its end. Never raises: a failure ends this call alone."""
@@ -147,6 +158,10 @@ class Call:
         """Take an event and carry out what follows from it."""
         if self._feeding:  # carrying out a command brought up another event
             self._pending.append(event)
+            return
+        fence = self._means.fence
+        if fence.shut(time.monotonic()) and not isinstance(event, events.TakenOver):
+            fence.hold(partial(self.feed, event))
             return
         self._feeding = True
         try:
@@ -297,6 +312,9 @@ class Call:
         self._watch.close()
         now = time.monotonic()
         gateway_ms = self._caller.delay_ms if self._caller is not None else None
+        if self.report.ending in OFFERED:  # before the stream closes, for then Twilio asks how to go on
+            failed = self.report.ending is Ending.GATEWAY_ERROR
+            self._handed = await self._means.tenure.hand_over(self.plan.call_id, failed=failed)
         async with asyncio.TaskGroup() as ending:
             ending.create_task(self._agent.close())
             if self._caller is not None:
@@ -304,7 +322,8 @@ class Call:
             if self._recording is not None:
                 ending.create_task(self._end_recording(self._recording, now))
         self._narrator.over(self.report, self._agent.audio_refused)
-        self._scribe.over(self.report, gateway_ms, now)
+        if not self.handed:
+            self._scribe.over(self.report, gateway_ms, now)
 
     async def _end_recording(self, recording: Recording, now: float) -> None:
         self._scribe.recorded(await recording.close(now), time.monotonic())

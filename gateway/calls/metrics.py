@@ -57,6 +57,9 @@ class Metrics:
         self.agent_words = self._gauge(
             "agent_words", "What became of questions for agents' own words, since the start", "outcome"
         )
+        self.successions = self._counter(
+            "calls_taken_over", "Calls of other processes, by what became of them", "what"
+        )
         self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:

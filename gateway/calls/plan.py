@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gateway.bridge.history import Line
 from gateway.bridge.limits import Limits, ToolBook
@@ -64,6 +65,7 @@ class Plan:
         metadata: What the customer attached.
         past: What was said before this process took the call over; empty for a call that begins here.
         epoch: How often the call was taken over.
+        began: When a call that was taken over was taken first.
     """
 
     call_id: CallId
@@ -80,3 +82,4 @@ class Plan:
     metadata: Json = field(default_factory=dict, repr=False)
     past: tuple[Line, ...] = field(default=(), repr=False)
     epoch: int = 0
+    began: datetime | None = None

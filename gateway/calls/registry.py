@@ -13,14 +13,14 @@ from typing import Final
 from starlette.websockets import WebSocket
 
 from gateway import logs
-from gateway.bridge.events import CallerLost, CarrierEnded, HandOver, TransferOver
+from gateway.bridge.events import CallerLost, CarrierEnded, HandOver, TakenOver, TransferOver
 from gateway.bridge.report import CallReport, Ending
 from gateway.calls.call import Call, Means
 from gateway.calls.carrier import Scripts
 from gateway.calls.documents import Documents
 from gateway.calls.entries import happening, refused
 from gateway.calls.plan import Plan, Words
-from gateway.calls.tenure import FALLS_BACK, Alone, Ended, Tenure
+from gateway.calls.tenure import FALLS_BACK, Ended
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
 from gateway.ids import CallSid
@@ -49,6 +49,7 @@ class Refusal(StrEnum):
 
     DRAINING = "draining"
     FULL = "full"
+    STOPPED = "stopped"  # for so long that it has to ask what is still its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,11 @@ class _Invited:
 class Registry:
     """The calls, by Twilio's name for them."""
 
-    def __init__(
-        self, means: Means, max_calls: int, documents: Documents, tenure: Tenure | None = None
-    ) -> None:
+    def __init__(self, means: Means, max_calls: int, documents: Documents) -> None:
         self._means = means
         self._max_calls = max_calls
         self._documents = documents
-        self._tenure = tenure or Alone()
+        self._tenure = means.tenure
         self._live: dict[CallSid, _Admitted] = {}
         self._invited: dict[CallId, _Invited] = {}
         self._sids: dict[CallId, CallSid] = {}
@@ -107,6 +106,8 @@ class Registry:
         """Why a new call would not be taken now; those that are being placed have their place already."""
         if self._draining:
             return Refusal.DRAINING
+        if self.still:
+            return Refusal.STOPPED
         return Refusal.FULL if len(self._live) + len(self._invited) >= self._max_calls else None
 
     def admit(self, plan: Plan, call_sid: CallSid) -> str:
@@ -128,6 +129,12 @@ class Registry:
         """The TwiML that opens another stream for a live call, behind these keys; its ticket is a new one."""
         plan = self._live[self._sids[call_id]].call.plan
         return self._documents.reopening(plan, self._ticket(call_id), digits)
+
+    def disown(self, call_id: CallId) -> None:
+        """Another process carries a call: let go of it without a sound."""
+        call = self.live(call_id)
+        if call is not None:
+            call.feed(TakenOver())
 
     def ended(self, call_sid: CallSid) -> Ended:
         """How a finished call ended."""
@@ -210,7 +217,10 @@ class Registry:
         if start.call_sid not in self._live:  # a call revokes its ticket when it ends
             raise TicketRefused("ticket of a call that is over")
         call = self._live[start.call_sid].call
-        call.attach(socket, start)
+        if invited is not None:  # it runs from the loop's next turn on
+            asyncio.get_running_loop().call_soon(call.attach, socket, start)
+        else:
+            call.attach(socket, start)
         return call
 
     def progress(self, call_sid: CallSid, status: CallStatus) -> None:
@@ -295,10 +305,16 @@ class Registry:
         """Keep how a call ended: Twilio may ask, or tell more of it."""
         falls_back = (call.report.ending or Ending.GATEWAY_ERROR) in FALLS_BACK
         answer = self._documents.fallback(call.plan) if falls_back else twiml.hang_up()
-        self._finished[call.call_sid] = Ended(call.plan.call_id, answer)
-        self._tenure.over(call.plan.call_id, falls_back=falls_back)
+        self._finished[call.call_sid] = Ended(call.plan.call_id, answer, call.handed)
+        if not call.handed:
+            self._tenure.over(call.plan.call_id, falls_back=falls_back)
 
     # The end of the process
+
+    @property
+    def still(self) -> bool:
+        """Whether this process must do nothing, since its calls may be others' by now."""
+        return self._means.fence.shut(time.monotonic())
 
     @property
     def draining(self) -> bool:

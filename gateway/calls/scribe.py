@@ -45,6 +45,7 @@ from gateway.wire.agent_session import ToolCall
 
 _TRIPS_KEPT: Final = 500
 _LONGEST_OUTPUT: Final = 16_384
+_TURNS_OF_A_PROCESS: Final = 100_000
 
 
 class Put(Protocol):
@@ -100,7 +101,9 @@ class Scribe:
         self._id = plan.call_id
         self._put = office.put
         self._at = office.clock.at
-        self._turn = 0
+        # Turns of a call that was taken over follow all that the processes before have written.
+        self._turn = plan.epoch * _TURNS_OF_A_PROCESS
+        self._prefix = f"{plan.epoch}." if plan.epoch else ""
         self._last_event = 0
         self._turns: dict[str, int] = {}
         self._trips: list[float] = []
@@ -111,6 +114,8 @@ class Scribe:
     def admitted(self, call_sid: CallSid | None, now: float) -> None:
         """The call is taken. For one we placed this adds what was not known when it was asked for."""
         self._rang = now
+        if self._plan.epoch:  # the process before has written it
+            return
         plan, parties = self._plan, self._plan.parties
         began = self._at(now) if parties.direction is Direction.INBOUND else None
         self._put(
@@ -145,6 +150,11 @@ class Scribe:
 
     def answered(self, call_sid: CallSid, now: float) -> None:
         """The stream is open: the two hear each other."""
+        if self._plan.epoch:
+            gone = self._at(now) - (self._plan.began or self._at(now))
+            self._answered = now - gone.total_seconds()
+            self._put(self._event("answered", now, {"epoch": self._plan.epoch}))
+            return
         self._answered = now
         ring_ms = (now - self._rang) * 1000.0
         change = CallChange(
@@ -174,6 +184,8 @@ class Scribe:
             case RoundTrip(took_ms=took_ms):
                 if len(self._trips) < _TRIPS_KEPT:
                     self._trips.append(took_ms)
+            case FirstAudio() if self._plan.epoch:
+                pass
             case FirstAudio(after_ms=after_ms):
                 at = self._at(now)
                 self._known = replace(self._known, first_audio_ms=after_ms)
@@ -294,7 +306,7 @@ class Scribe:
         sequence = self._turns.setdefault(turn.turn_id, self._next_turn())
         return Turn(
             call_id=self._id,
-            turn_id=turn.turn_id or f"agent-{sequence}",
+            turn_id=self._prefix + (turn.turn_id or f"agent-{sequence}"),
             sequence=sequence,
             who=Speaker.AGENT,
             at=self._at(now if turn.began_at is None else turn.began_at),

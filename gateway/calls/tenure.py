@@ -19,6 +19,8 @@ FALLS_BACK: Final = frozenset(
     }
 )
 """Endings after which the caller is still there, and needs help."""
+OFFERED: Final = frozenset({Ending.HANDED_OVER, Ending.GATEWAY_ERROR})
+"""Endings after which another process, or another try of this one, may go on with the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,11 @@ class Tenure(Protocol):
     def over(self, call_id: CallId, *, falls_back: bool) -> None:
         """A call is over here, and needs nobody's help, or the fallback's."""
 
-    async def hand_over(self, call_id: CallId) -> bool:
-        """Let any process go on with a call; ``False`` if none can. Bounded in time."""
+    async def hand_over(self, call_id: CallId, *, failed: bool) -> bool:
+        """Let any process go on with a call; ``False`` if none can. Bounded in time.
+
+        ``failed`` says that it is for a failure of this process, which a call does not survive for ever.
+        """
 
 
 class Alone:
@@ -65,7 +70,7 @@ class Alone:
     def over(self, call_id: CallId, *, falls_back: bool) -> None:
         """Nobody asks."""
 
-    async def hand_over(self, call_id: CallId) -> bool:
+    async def hand_over(self, call_id: CallId, *, failed: bool) -> bool:
         """There is nobody else."""
-        del call_id
+        del call_id, failed
         return False

@@ -7,7 +7,7 @@ from typing import Protocol
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.calls.plan import Parties, Plan, Words
 from gateway.clients.vatel.agent import VersionId
-from gateway.ids import E164, AgentId
+from gateway.ids import E164, AgentId, CallSid
 from gateway.policy.values import Values, caller_values
 from gateway.services.routes import Route
 from gateway.store.identifiers import new_call
@@ -90,6 +90,13 @@ class Plans:
             notice=(route.recording_notice or "") if route.recording else "",
             record=route.recording,
         )
+
+    def words_again(self, parties: Parties, call_sid: CallSid) -> Words:
+        """What the agent of a call is told, as far as it can be told without asking anybody."""
+        route = self._routes.route(parties.ours) or Route(number=parties.ours)
+        agent_id = route.agent(call_sid) or self._defaults.agent_id
+        known = caller_values(parties.caller, "", "", "")
+        return spoken_words(route, agent_id, Values({}, {}, _of(route), known))
 
 
 def book(allowed: ToolBook, tools: frozenset[str] | None, transfers: tuple[E164, ...] | None) -> ToolBook:

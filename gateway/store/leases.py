@@ -23,7 +23,7 @@ from gateway.store.statements import insert
 LASTS: Final = timedelta(seconds=6)
 """How long a lease is good without being renewed."""
 KEPT: Final = timedelta(minutes=10)
-"""How long it stays known how a call ended: Twilio may still ask."""
+"""How long it stays known how a call ended, or that it may be had: Twilio may still ask."""
 
 
 class State(StrEnum):
@@ -92,12 +92,18 @@ async def beat(connection: AsyncConnection, owner: str) -> frozenset[CallId]:
     return frozenset(rows.scalars())
 
 
-async def hand_over(connection: AsyncConnection, calls: Collection[CallId], owner: str) -> frozenset[CallId]:
-    """Let whoever wants go on with calls; those of them that were this owner's."""
+async def hand_over(
+    connection: AsyncConnection, calls: Collection[CallId], owner: str, *, failed: bool = False
+) -> frozenset[CallId]:
+    """Let whoever wants go on with calls; those of them that were this owner's.
+
+    ``failed`` if it is because their process failed them, which counts as if it were gone.
+    """
     statement = update(leases).where(
         leases.c.call_id.in_(calls), leases.c.owner == owner, leases.c.state == State.LIVE
     )
-    rows = await connection.execute(statement.values(state=State.HANDED).returning(leases.c.call_id))
+    offered = statement.values(state=State.HANDED, recoveries=leases.c.recoveries + int(failed))
+    rows = await connection.execute(offered.returning(leases.c.call_id))
     return frozenset(rows.scalars())
 
 
@@ -132,9 +138,9 @@ async def take_expired(connection: AsyncConnection, owner: str, limit: int) -> S
 
 
 async def sweep(connection: AsyncConnection) -> None:
-    """Forget calls that have been over for long, and those nobody has been heard of for a day."""
+    """Forget calls that have been over, or on offer, for long, and those not heard of for a day."""
     now = await clock(connection)
-    over = delete(leases).where(leases.c.state == State.OVER, leases.c.until < now - KEPT)
+    over = delete(leases).where(leases.c.state != State.LIVE, leases.c.until < now - KEPT)
     await connection.execute(over)
     await connection.execute(delete(leases).where(leases.c.until < now - timedelta(days=1)))
 

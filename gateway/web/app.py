@@ -14,7 +14,6 @@ from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
 from gateway.clients.agent_socket import tls_context
 from gateway.ids import AccountSid
-from gateway.services.dialling import Dialler
 from gateway.settings import Settings
 from gateway.web.desks import Desks, open_desks
 from gateway.web.health import Health
@@ -23,6 +22,7 @@ from gateway.web.media import MediaDoor
 from gateway.web.parts import Parts, join
 from gateway.web.signed import Signed
 from gateway.web.strangers import Strangers
+from gateway.web.tenancy import Tenancy, open_tenancy
 from gateway.web.transfers import Transfers
 
 
@@ -46,11 +46,12 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
     """
     parts = join(settings, limits, keep=keep)
     desks = open_desks(parts, parts.keeping) if parts.keeping is not None else None
+    tenancy = open_tenancy(parts)
     health = Health(parts.registry, parts.metrics)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with parts.running(), _running(desks), asyncio.TaskGroup() as watch:
+        async with parts.running(), _running(tenancy), _running(desks), asyncio.TaskGroup() as watch:
             lag = watch.create_task(health.watch_loop())
             tls_context()  # takes tens of milliseconds, which no call should wait
             # What is loaded now lives as long as the process: the collector need not look at it again,
@@ -62,7 +63,7 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
 
     media = MediaDoor(parts.registry, parts.check, parts.metrics)
     signed = Signed(parts.check, AccountSid(settings.twilio_account_sid), parts.metrics)
-    hooks = _hooks(parts, signed, desks.dialler if desks else None)
+    hooks = _hooks(parts, signed, desks, tenancy)
     doors = _routes(hooks, _transfers(parts, signed), media, health)
     routes = [*doors, *(desks.routes if desks else [])]
     app = Starlette(routes=routes, lifespan=lifespan)
@@ -73,16 +74,18 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
 
 
 @asynccontextmanager
-async def _running(desks: Desks | None) -> AsyncIterator[None]:
-    if desks is None:
+async def _running(part: Desks | Tenancy | None) -> AsyncIterator[None]:
+    if part is None:
         yield
     else:
-        async with desks.running():
+        async with part.running():
             yield
 
 
-def _hooks(parts: Parts, signed: Signed, dialler: Dialler | None) -> Hooks:
-    return Hooks(parts.registry, parts.plans, signed, parts.documents, parts.metrics, dialler)
+def _hooks(parts: Parts, signed: Signed, desks: Desks | None, tenancy: Tenancy | None) -> Hooks:
+    dialler = desks.dialler if desks else None
+    successor = tenancy.succession if tenancy else None
+    return Hooks(parts.registry, parts.plans, signed, parts.documents, parts.metrics, dialler, successor)
 
 
 def _transfers(parts: Parts, signed: Signed) -> Transfers:

@@ -19,7 +19,7 @@ from gateway.services.plans import Plans
 from gateway.store.identifiers import CallId, made_at
 from gateway.web.signed import Signed
 from gateway.wire import call_status, twiml
-from gateway.wire.call_status import CallReport
+from gateway.wire.call_status import CallProgress, CallReport, Origin
 from gateway.wire.form import Form
 
 _PLACED: Final = "outbound-api"
@@ -36,7 +36,7 @@ class Dialler(Protocol):
 class Successor(Protocol):
     """Goes on with calls that another process carried: ``gateway.services.succession``."""
 
-    async def take(self, call_id: CallId, call_sid: CallSid) -> str | None:
+    async def take(self, call_id: CallId, progress: CallProgress, origin: Origin) -> str | None:
         """What Twilio is to do with a call; ``None`` if nothing can be known in time. Never raises."""
 
 
@@ -122,16 +122,19 @@ class Hooks:
         if progress.status.final:
             return twiml.hang_up()
         standing = registry.standing(call_sid)
-        if standing is Standing.LIVE:
+        if standing is Standing.LIVE and not registry.still:
             return registry.reopen(registry.call_id(call_sid))
         if standing is Standing.FINISHED and not registry.ended(call_sid).handed:
             return registry.ended(call_sid).answer
         if call_id is None:
             return self._documents.fallback()
-        elsewhere = self._documents.onward(call_id, hops) if registry.draining else None
+        passing = registry.draining or registry.still
+        elsewhere = self._documents.onward(call_id, hops) if passing else None
         if elsewhere is not None:
             return self._pass_on(call_sid, elsewhere)
-        taken = await self._successor.take(call_id, call_sid) if self._successor is not None else None
+        if self._successor is None or registry.still:
+            return self._documents.fallback()
+        taken = await self._successor.take(call_id, progress, call_status.origin(fields))
         return taken or self._documents.fallback()
 
     def _turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> str:

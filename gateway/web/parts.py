@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, TypedDict
 
 import httpx
 from pydantic import SecretStr
@@ -16,9 +16,12 @@ from gateway.bridge.requests import BUILT_IN
 from gateway.calls import clip_files, toolbox
 from gateway.calls.call import Means
 from gateway.calls.documents import Addresses, Documents, Sentences
+from gateway.calls.fence import Fence
 from gateway.calls.metrics import Metrics
+from gateway.calls.recording import Recorder
 from gateway.calls.registry import Registry
 from gateway.calls.scribe import Office
+from gateway.calls.tenure import Alone, Tenure
 from gateway.clients.egress import Egress
 from gateway.clients.http import pool
 from gateway.clients.twilio import Twilio
@@ -27,6 +30,8 @@ from gateway.clients.vatel import Vatel
 from gateway.clients.vatel.agent_book import AgentBook
 from gateway.errors import SettingsError
 from gateway.ids import E164, AccountSid, AgentId
+from gateway.services.leases import LeaseKeeper
+from gateway.services.ownership import new_owner
 from gateway.services.plans import Defaults, NoRoutes, Plans
 from gateway.settings import Settings
 from gateway.store import address
@@ -37,6 +42,15 @@ _RETRIEVE_S: Final = 3.0
 """How long Twilio may take to come back by itself with a call whose stream was lost."""
 _PLACING_S: Final = 10.0
 """How long Twilio may take over a request for a call: it takes a minute to find out what became of one."""
+
+
+class _Kept(TypedDict):
+    """What calls work with that is kept, or not."""
+
+    recorder: Recorder | None
+    office: Office
+    fence: Fence
+    tenure: Tenure
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,7 @@ class Parts:
     plans: Plans
     check: SignatureCheck
     tools: frozenset[str]
+    keeper: LeaseKeeper | None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -82,6 +97,8 @@ class Parts:
                 await stack.enter_async_context(self.keeping.running())
             await stack.enter_async_context(self.book.running())
             self.book.known(self.defaults.agent_id)
+            if self.keeper is not None:
+                await stack.enter_async_context(self.keeper.running())
             await stack.enter_async_context(self.registry.running())
             yield
 
@@ -99,6 +116,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
     book, gate = AgentBook(vatel.agents), _gate(metrics)
     _measure(metrics, book, vatel)
     twilio = twilio_client(settings, pools.twilio, gate=gate)
+    keeper = _keeper(settings, keeping)
     tools = _tools(settings, pools)
     means = Means(
         vatel=vatel,
@@ -106,13 +124,12 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
-        recorder=keeping.recorder if keeping else None,
-        office=Office(settings.public_url, keeping.put, keeping.happenings) if keeping else Office(),
         clips=clip_files.load(settings.language, settings.clips_dir),
         language=settings.language,
+        **_kept(settings, keeping, keeper),
     )
     defaults = _defaults(settings, limits, tools)
-    documents = Documents(_addresses(settings, resume=keep and settings.resumes), _sentences(settings))
+    documents = Documents(_addresses(settings, resume=keeper is not None), _sentences(settings))
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -128,6 +145,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         plans=Plans(defaults, keeping.routes, keeping.lookup) if keeping else Plans(defaults, NoRoutes()),
         check=signature_check(settings),
         tools=frozenset(tools),
+        keeper=keeper,
     )
 
 
@@ -145,6 +163,23 @@ def _gate(metrics: Metrics) -> Gate:
         lambda urgency, seconds: metrics.twilio_wait.labels(urgency.value).observe(seconds),
         lambda urgency: metrics.twilio_throttled.labels(urgency.value).inc(),
     )
+
+
+def _kept(settings: Settings, keeping: Keeping | None, keeper: LeaseKeeper | None) -> _Kept:
+    if keeping is None:
+        return {"recorder": None, "office": Office(), "fence": Fence(), "tenure": Alone()}
+    return {
+        "recorder": keeping.recorder,
+        "office": Office(settings.public_url, keeping.put, keeping.happenings),
+        "fence": keeper.fence if keeper else Fence(),
+        "tenure": keeper or Alone(),
+    }
+
+
+def _keeper(settings: Settings, keeping: Keeping | None) -> LeaseKeeper | None:
+    if keeping is None or not settings.resumes:
+        return None
+    return LeaseKeeper(keeping.database, new_owner(), keeping.journal.flush)
 
 
 def _measure(metrics: Metrics, book: AgentBook, vatel: Vatel) -> None:

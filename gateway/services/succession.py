@@ -1,0 +1,195 @@
+"""Goes on with calls that other processes carried: because Twilio asks, or because their process is gone."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from gateway import logs
+from gateway.bridge.history import Line, Voice
+from gateway.bridge.report import Ending
+from gateway.calls.documents import Documents
+from gateway.calls.entries import happening
+from gateway.calls.metrics import Metrics
+from gateway.calls.plan import Parties, Plan, Words
+from gateway.calls.registry import Registry, Standing
+from gateway.calls.scribe import Put
+from gateway.clients.twilio import Twilio
+from gateway.errors import VendorError
+from gateway.ids import CallSid
+from gateway.services.plans import Defaults, Plans
+from gateway.services.resumption import NotResumable, revived
+from gateway.store import conversations, leases
+from gateway.store.database import Database
+from gateway.store.errors import StoreError
+from gateway.store.identifiers import CallId, made_at
+from gateway.store.leases import Lease, State
+from gateway.store.records import Turn, ended
+from gateway.wire import twiml
+from gateway.wire.call_status import CallProgress, CallStatus, Origin
+
+MOST_RECOVERIES: Final = 3
+"""Processes a call may lose before its caller is connected to a person instead."""
+_ASKING_S: Final = 0.8
+"""Twilio waits for the answer, and the caller hears nothing meanwhile."""
+_WRITING_S: Final = 2.0
+_TRIES: Final = 3
+_PAUSE_S: Final = 1.0
+_YOUNG: Final = timedelta(minutes=2)
+"""A call this young may have been lost before its lease was written."""
+_INBOUND: Final = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """What going on with a call takes.
+
+    Attributes:
+        database: Where the leases are, and what was said.
+        owner: This process's name.
+        registry: The calls of this process.
+        documents: What Twilio is answered.
+        defaults: This process's own tools and bounds.
+        plans: Makes plans of calls nothing was written of.
+        twilio: Asked whether a call is still up, and to open its stream here.
+        put: Where records go.
+        metrics: Counts.
+    """
+
+    database: Database
+    owner: str
+    registry: Registry
+    documents: Documents
+    defaults: Defaults
+    plans: Plans
+    twilio: Twilio
+    put: Put
+    metrics: Metrics
+
+
+class Succession:
+    """Takes calls over."""
+
+    def __init__(self, estate: Estate, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._estate = estate
+        self._now = now
+        self._log = logs.get()
+
+    async def take(self, call_id: CallId, progress: CallProgress, origin: Origin) -> str | None:
+        """What Twilio is to do with a call whose stream is over; ``None`` if it can't be known in time."""
+        estate, call_sid = self._estate, progress.call_sid
+        try:
+            async with estate.database.write(_ASKING_S) as connection:
+                lease = await leases.take_over(connection, call_id, call_sid, estate.owner)
+                said = () if lease is None else _said(await conversations.turns_of(connection, call_id))
+        except StoreError as error:
+            self._log.warning("call can't be taken over", call_sid=call_sid, error=str(error))
+            return None
+        if estate.registry.standing(call_sid) is Standing.LIVE:  # Twilio asked twice
+            return estate.registry.reopen(estate.registry.call_id(call_sid))
+        if lease is None:
+            return self._begin(call_id, progress, origin)
+        try:
+            plan = self._plan(lease, said)
+        except NotResumable:
+            return None
+        if lease.state is State.OVER:
+            return estate.documents.fallback(plan) if lease.falls_back else twiml.hang_up()
+        if lease.recoveries > MOST_RECOVERIES:
+            await self._give_up(lease)
+            return estate.documents.fallback(plan)
+        return self._admit(lease, plan)
+
+    async def rescue(self, lease: Lease) -> None:
+        """Go on with a call whose process is gone, and which was taken over for that reason. Never raises."""
+        for attempt in range(_TRIES):
+            await asyncio.sleep(attempt * _PAUSE_S)
+            try:
+                await self._rescue(lease)
+            except VendorError as error:
+                self._log.warning("call can't be fetched back", call_sid=lease.call_sid, error=str(error))
+            except (StoreError, NotResumable) as error:
+                self._log.error("call can't be taken over", call_sid=lease.call_sid, error=str(error))
+                break
+            else:
+                return
+        await self._give_up(lease)
+
+    async def _rescue(self, lease: Lease) -> None:
+        estate = self._estate
+        status = (await estate.twilio.calls.fetch(lease.call_sid)).status
+        if estate.registry.standing(lease.call_sid) is Standing.LIVE:  # Twilio asked meanwhile
+            return
+        if status.final:
+            await self._gone(lease)
+            return
+        if status is not CallStatus.IN_PROGRESS:  # it rings: once it is answered, Twilio asks how it goes on
+            async with estate.database.write(_WRITING_S) as connection:
+                await leases.hand_over(connection, [lease.call_id], estate.owner)
+            return
+        async with estate.database.read(_WRITING_S) as connection:
+            said = _said(await conversations.turns_of(connection, lease.call_id))
+        plan = self._plan(lease, said)
+        if estate.registry.standing(lease.call_sid) is Standing.LIVE:
+            return
+        if lease.recoveries > MOST_RECOVERIES:
+            await self._give_up(lease)
+            document = estate.documents.fallback(plan)
+        else:
+            document = self._admit(lease, plan)
+        await estate.twilio.redirect(lease.call_sid, document)
+
+    def _plan(self, lease: Lease, said: tuple[Line, ...]) -> Plan:
+        """The plan of a call as its lease has it.
+
+        Raises:
+            NotResumable: the lease can't be read.
+        """
+        gone_s = max(0.0, (self._now() - lease.created_at).total_seconds())
+        return revived(lease, said, self._estate.defaults, self._words_again, gone_s=gone_s)
+
+    def _words_again(self, parties: Parties, call_sid: str) -> Words:
+        return self._estate.plans.words_again(parties, CallSid(call_sid))
+
+    def _admit(self, lease: Lease, plan: Plan) -> str:
+        self._note(lease.call_id, "taken_over", lease.epoch)
+        self._log.info("call taken over", call_sid=lease.call_sid, epoch=lease.epoch, lines=len(plan.past))
+        return self._estate.registry.admit(plan, lease.call_sid)
+
+    def _begin(self, call_id: CallId, progress: CallProgress, origin: Origin) -> str | None:
+        """A call whose process was lost before anything was written: it begins anew."""
+        made = made_at(call_id)
+        if progress.direction != _INBOUND or made is None or self._now() - made > _YOUNG:
+            return None
+        plan = replace(self._estate.plans.inbound(progress, origin), call_id=call_id)
+        self._note(call_id, "taken_over", 0)
+        return self._estate.registry.admit(plan, progress.call_sid)
+
+    async def _gone(self, lease: Lease) -> None:
+        """The call ended while nobody carried it."""
+        self._estate.put(ended(lease.call_id, Ending.GATEWAY_ERROR, self._now()))
+        await self._end(lease, falls_back=False)
+
+    async def _give_up(self, lease: Lease) -> None:
+        self._note(lease.call_id, "given_up", lease.epoch)
+        self._estate.put(ended(lease.call_id, Ending.GATEWAY_ERROR, self._now()))
+        await self._end(lease, falls_back=True)
+
+    async def _end(self, lease: Lease, *, falls_back: bool) -> None:
+        estate = self._estate
+        try:
+            async with estate.database.write(_WRITING_S) as connection:
+                await leases.end(connection, lease.call_id, estate.owner, falls_back=falls_back)
+        except StoreError as error:
+            self._log.warning("lease can't be ended", call_sid=lease.call_sid, error=str(error))
+
+    def _note(self, call_id: CallId, what: str, epoch: int) -> None:
+        self._estate.metrics.successions.labels(what).inc()
+        data: dict[str, object] = {"epoch": epoch, "node": self._estate.owner}
+        self._estate.put(happening(call_id, what, self._now(), data))
+
+
+def _said(turns: tuple[Turn, ...]) -> tuple[Line, ...]:
+    """What was said and heard."""
+    return tuple(Line(Voice(turn.who.value), turn.heard_text) for turn in turns if turn.heard_text)
