@@ -13,7 +13,7 @@ import pytest
 
 from gateway.clients.egress import Egress, Lanes, Reply, SystemResolver
 from gateway.clients.egress_rules import EgressRules
-from gateway.errors import EgressRefused, EndpointError, EndpointFailed
+from gateway.errors import EgressRefused, EndpointError, EndpointFailed, EndpointTimeout
 from tests.loopback import SILENCE, Answer, Loopback, free_url, response
 from tests.unit.egress_tricks import PRIVATE_ANSWERS, tricks
 
@@ -272,7 +272,7 @@ async def test_a_body_that_drips_is_cut_at_the_deadline() -> None:
 )
 async def test_an_answer_has_a_deadline(answer: Answer) -> None:
     error = await failure(answer, DEADLINE_S)
-    assert (type(error), str(error)) == (EndpointFailed, "127.0.0.1 did not answer within 0.25 s")
+    assert (type(error), str(error)) == (EndpointTimeout, "127.0.0.1 did not answer within 0.25 s")
 
 
 @pytest.mark.parametrize("answer", [hanging_up, b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 x\r\n\r\n", b"x" * 200_000])

@@ -20,6 +20,7 @@ from gateway.errors import (
     EndpointFailed,
     EndpointGone,
     EndpointRejected,
+    EndpointTimeout,
     SettingsError,
 )
 from tests.loopback import SILENCE, Answer, Loopback, Request, free_url, response
@@ -130,7 +131,7 @@ async def test_an_endpoint_may_say_when_to_come_again() -> None:
 
 
 async def test_an_endpoint_that_does_not_answer_is_tried_again() -> None:
-    assert type(await failure(SILENCE, 0.25)) is EndpointFailed
+    assert type(await failure(SILENCE, 0.25)) is EndpointTimeout
     async with Egress(EgressRules(loopback=True)) as egress:
         with pytest.raises(EndpointFailed):
             await post_event(egress, Endpoint(await free_url(), (NEW,)), MESSAGE, AT, BODY)
