@@ -13,6 +13,7 @@ from gateway.ids import AccountSid
 from gateway.web.strangers import known
 from gateway.wire import form
 from gateway.wire.form import Form
+from gateway.wire.hidden import hides
 from gateway.wire.signature import SignatureCheck
 
 _SIGNATURE: Final = "X-Twilio-Signature"
@@ -43,6 +44,8 @@ class Signed:
         query = request.scope["query_string"].decode("latin-1")
         if not self._check.webhook(door, query, fields, signature):
             return self._refuse(door, "signature", 403)
+        if hides(fields):
+            return self._refuse(door, "hidden_field", 403)
         if fields.get("AccountSid") != self._account_sid:
             return self._refuse(door, "account", 403)
         known(request.scope.get("state"))
