@@ -129,6 +129,11 @@ class Call:
             await self._let_go()
             self.over.set()
 
+    @property
+    def answered(self) -> bool:
+        """Whether the caller's stream is, or was, open."""
+        return self._caller is not None
+
     def attach(self, socket: WebSocket, start: media_stream.Start) -> None:
         """Give the call its stream, whose ``start`` has been read: the first one, or one after another."""
         if self._final.done():

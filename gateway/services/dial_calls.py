@@ -67,10 +67,13 @@ class LiveCalls:
         if call.direction is not Direction.OUTBOUND:
             ours, party = call.to_number, call.from_number
         number = self._rules.transfer_number(to, ours or E164(""), party or "")
+        if call.status.final:
+            raise CallNotLive("the call is over")
+        if self._means.switchboard.transfer(call_id, number):
+            return  # its stream tells that it was answered sooner than its record
         if call.status is not Status.IN_PROGRESS:
             raise CallNotLive("only a call that has been answered can be transferred")
-        if not self._means.switchboard.transfer(call_id, number):
-            raise CallNotLive("the call is not bridged here")
+        raise CallNotLive("the call is not bridged here")
 
     async def progress(self, report: CallReport, call_id: CallId | None) -> None:
         """A status callback came."""

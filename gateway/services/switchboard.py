@@ -57,11 +57,12 @@ class CallSwitchboard:
         return call is not None
 
     def transfer(self, call_id: CallId, to: E164) -> bool:
-        """Connect a call that is bridged here to a person; ``False`` if it is not."""
+        """Connect a call that is bridged here to a person; ``False`` if it is not, or rings still."""
         call = self._registry.live(call_id)
-        if call is not None:
-            call.feed(TransferAsked(to))
-        return call is not None
+        if call is None or not call.answered:
+            return False
+        call.feed(TransferAsked(to))
+        return True
 
     def _plan(self, wanted: OutboundPlan) -> Plan:
         defaults = self._defaults

@@ -65,7 +65,7 @@ def of(fields: dict[str, str]) -> Form:
 
 
 def signature(form: Form) -> str:
-    return RequestValidator("token").compute_signature("https://example.com/", form)
+    return str(RequestValidator("token").compute_signature("https://example.com/", form))
 
 
 def split_anew(fields: dict[str, str]) -> Iterator[Form]:
@@ -124,6 +124,6 @@ def test_a_repeated_field_hides_nothing_and_a_doubled_one_does() -> None:
     assert hides(parse(b"CallSid=CA1&Caller=%2B1&Caller=NameJOHN"))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(NAMES)), st.from_regex(r"[0-9a-z+ -]{0,12}", fullmatch=True)))
+@given(st.dictionaries(st.sampled_from(sorted(NAMES)), st.text("019azxyz +-", max_size=12), max_size=20))
 def test_fields_in_small_letters_hide_nothing(fields: dict[str, str]) -> None:
     assert not hides(of(fields))
