@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gateway.cli import agents, call, calls, check, demo, emulate, keys, load, numbers, serve
+from gateway.cli import agents, call, calls, chaos, check, demo, emulate, keys, load, numbers, serve
 from gateway.errors import GatewayError, SettingsError
 from gateway.sdk import Invalid
 
@@ -25,6 +25,7 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(keys.app, name="keys")
 app.add_typer(emulate.app, name="emulate")
 app.command("load")(load.load)
+app.command("chaos")(chaos.chaos)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from gateway.cli.caller import Caller, HangUp, Listen, Press, Say, Step
 from gateway.cli.phone_report import Report
 from gateway.cli.phone_timeline import Timeline
 from gateway.emulators.twilio.call import Call, CallOver
+from gateway.emulators.twilio.detour import detour
 from gateway.emulators.twilio.emulator import TwilioEmulator
 from gateway.emulators.twilio.records import Event
 from gateway.emulators.twilio.services import Conduct, PhoneNumber
@@ -43,20 +44,6 @@ class Dialling:
     to: str
     rest_port: int
     seconds: float
-
-
-def detour(public_url: str, url: str) -> Callable[[str], str]:
-    """What leads addresses below one base to another, those of sockets too."""
-    pairs = [(public_url, url), (_socket(public_url), _socket(url))]
-
-    def reach(address: str) -> str:
-        for base, instead in pairs:
-            rest = address.removeprefix(base)
-            if rest != address and rest[:1] in ("", "/", "?"):
-                return instead + rest
-        return address
-
-    return reach
 
 
 def steps(say: Say | None, keys: str) -> tuple[Step, ...]:
@@ -131,7 +118,3 @@ def _hanging_up_on_signals(call: Call) -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-
-
-def _socket(url: str) -> str:
-    return "ws" + url.removeprefix("http")

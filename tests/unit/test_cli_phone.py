@@ -6,6 +6,7 @@ import pytest
 
 from gateway.cli import caller, phone
 from gateway.cli.caller import CallerScriptError, HangUp, Hear, Listen, Pause, Press, Say
+from gateway.emulators.twilio.detour import detour
 
 PUBLIC = "https://gateway.example.com/base"
 HERE = "http://127.0.0.1:8080"
@@ -23,11 +24,11 @@ HERE = "http://127.0.0.1:8080"
     ],
 )
 def test_only_what_lies_below_the_public_address_is_led_elsewhere(address: str, reached: str) -> None:
-    assert phone.detour(PUBLIC, HERE)(address) == reached
+    assert detour(PUBLIC, HERE)(address) == reached
 
 
 def test_without_another_address_nothing_is_led_elsewhere() -> None:
-    assert phone.detour(PUBLIC, PUBLIC)(f"{PUBLIC}/twilio/voice") == f"{PUBLIC}/twilio/voice"
+    assert detour(PUBLIC, PUBLIC)(f"{PUBLIC}/twilio/voice") == f"{PUBLIC}/twilio/voice"
 
 
 def test_the_usual_call_hears_the_greeting_and_the_answer() -> None:

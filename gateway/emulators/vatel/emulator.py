@@ -1,6 +1,7 @@
 """The Vatel emulator: the service's REST endpoints and sessions on a loopback port, with a scripted agent."""
 
 import asyncio
+import functools
 import time
 import uuid
 from collections import deque
@@ -68,6 +69,8 @@ class VatelEmulator:
         sessions: What is known of each session, newest last.
         live: The sessions that are open.
         on_event: Called with each event as it happens: kind and detail.
+        admit: Asked at each handshake with what its token was asked for with: an HTTP status to refuse it
+            with, or 0.
 
     """
 
@@ -91,6 +94,7 @@ class VatelEmulator:
         self.sessions: list[SessionRecord] = []
         self.live: list[Session] = []
         self.on_event: Callable[[str, dict[str, Any]], None] | None = None
+        self.admit: Callable[[TokenRequest], int] = lambda _: 0
         self._heard_limit = min(int(heard_s * SAMPLE_RATE) * 2, HEARD_LIMIT_BYTES)
         self._opened = 0
         self._refused = 0
@@ -197,7 +201,7 @@ class VatelEmulator:
             return
         self.account.spend(token)
         await websocket.accept()
-        await self._serve(websocket, token.request, behaviour)
+        await self._serve(websocket, token, behaviour)
 
     def _admit(self, websocket: WebSocket, behaviour: Behaviour) -> Token:
         """The token this handshake brings.
@@ -223,16 +227,19 @@ class VatelEmulator:
             raise HTTPException(404, "agent not found")
         if agent_id != token.request.agent_id:
             raise HTTPException(403, "the token is for another agent")
+        if status := self.admit(token.request):
+            raise HTTPException(status, "emulated")
         return token
 
-    async def _serve(self, websocket: WebSocket, request: TokenRequest, behaviour: Behaviour) -> None:
+    async def _serve(self, websocket: WebSocket, token: Token, behaviour: Behaviour) -> None:
         plan = nth(self.script if isinstance(self.script, Sequence) else (self.script,), self._opened)
         self._opened += 1
         now = asyncio.get_running_loop().time()
         record = SessionRecord(
             id=str(uuid.uuid4()),
-            agent_id=request.agent_id,
-            token_request=request,
+            agent_id=token.request.agent_id,
+            token_request=token.request,
+            token=token.value,
             opened_at=now,
             heard_limit=self._heard_limit,
         )
@@ -259,7 +266,7 @@ class VatelEmulator:
 def _actor(plan: Script | Manual, session: Session) -> Any:
     if isinstance(plan, Script):
         return ScriptedAgent(plan, session).run
-    return _nothing
+    return _nothing if plan.act is None else functools.partial(plan.act, session)
 
 
 async def _nothing() -> None:

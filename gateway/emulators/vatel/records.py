@@ -132,6 +132,7 @@ class SessionRecord:
         id: The session's, which is also the call's.
         agent_id: Whose session it is.
         token_request: What its token was asked for with.
+        token: The token it was opened with, which stood in the connection's address.
         opened_at: When the handshake was done, in monotonic seconds.
         created_at: The same, in seconds since 1970.
         ended: Whether it is over.
@@ -150,6 +151,7 @@ class SessionRecord:
     id: str
     agent_id: str
     token_request: TokenRequest
+    token: str = field(default="", repr=False)
     opened_at: float
     created_at: float = field(default_factory=time.time)
     ended: bool = False

@@ -3,7 +3,7 @@
 import dataclasses
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -182,12 +182,14 @@ class Manual:
         hears: Whether the caller's speech is told (``speech_started``, ``speech_stopped``) and interrupts.
         listening: What counts as the caller's speech.
         limit_s: The session ends after this many seconds.
+        act: Drives each session once it has started, as a part of it; it is given the session.
 
     """
 
     hears: bool = False
     listening: Listening = DEFAULT_LISTENING
     limit_s: float = 1_800.0
+    act: Callable[[Any], Awaitable[None]] | None = None
 
 
 def load(path: Path | str = DEFAULT) -> Script:

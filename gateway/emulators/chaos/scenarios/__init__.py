@@ -1,0 +1,1 @@
+"""What can be run: each scenario shows one thing the product promises."""
