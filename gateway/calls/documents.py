@@ -101,6 +101,10 @@ class Documents:
         """No agent can be had: what helps the caller of this call, or of one nothing is known of."""
         return twiml.written(self._fallback(plan))
 
+    def otherwise(self, plan: Plan) -> VoiceResponse:
+        """The same as verbs that may stand behind others."""
+        return self._fallback(plan)
+
     def sorry(self) -> str:
         """Apologise and hang up."""
         return twiml.written(self._sentences.sorry())

@@ -1,11 +1,15 @@
 """Records that take no more than one moment to know: an event, a call that was not taken."""
 
 from datetime import datetime
+from typing import Final
 
 from gateway.calls.plan import Plan
 from gateway.ids import CallSid
 from gateway.store.identifiers import CallId
 from gateway.store.records import CallChange, Happening, Json, Status
+
+_BY: Final = {"draining": "drain", "over": "caller", "gave_up": "caller"}
+"""Who ended a call that was not taken, by the reason; else a limit did."""
 
 
 def happening(
@@ -28,7 +32,7 @@ def refused(plan: Plan, call_sid: CallSid, reason: str, at: datetime) -> CallCha
         number=parties.ours,
         status=Status.FAILED,
         ending=reason,
-        ended_by="limit" if reason == "full" else "drain",
+        ended_by=_BY.get(reason, "limit"),
         created_at=at,
         ended_at=at,
     )

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _DELAYS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 _WAITS_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+_LONG_S: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 _PREFIX: Final = "vatel_gateway"
 
 
@@ -60,7 +61,16 @@ class Metrics:
         self.successions = self._counter(
             "calls_taken_over", "Calls of other processes, by what became of them", "what"
         )
+        self._measure_admission()
         self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
+
+    def _measure_admission(self) -> None:
+        self.queued = self._counter("calls_queued", "Callers who had to wait, by the reason", "reason")
+        self.queue_left = self._counter("queue_left", "Callers who wait no longer, by outcome", "outcome")
+        self.queue_time = self._histogram("queue_time", "Webhook to the end of waiting", _LONG_S)
+        self.waiting = self._gauge("callers_waiting", "Callers who wait for a place")
+        self.frame_lateness = self._gauge("frame_lateness_p99_seconds", "Lateness of frames in the last 5 s")
+        self.descriptors = self._gauge("descriptors_used_ratio", "Share of file descriptors in use")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"{_PREFIX}_{name}", text, labels, registry=self.registry)

@@ -24,6 +24,7 @@ from gateway.calls.tenure import FALLS_BACK, Ended
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
 from gateway.ids import CallSid
+from gateway.policy.admission import Admission, Refusal
 from gateway.policy.machine import AnsweredBy
 from gateway.store.identifiers import CallId
 from gateway.store.records import Json
@@ -44,14 +45,6 @@ class Standing(StrEnum):
     FINISHED = "finished"
 
 
-class Refusal(StrEnum):
-    """Why a new call is not taken."""
-
-    DRAINING = "draining"
-    FULL = "full"
-    STOPPED = "stopped"  # for so long that it has to ask what is still its own
-
-
 @dataclass(frozen=True, slots=True)
 class _Admitted:
     call: Call
@@ -70,9 +63,9 @@ class _Invited:
 class Registry:
     """The calls, by Twilio's name for them."""
 
-    def __init__(self, means: Means, max_calls: int, documents: Documents) -> None:
+    def __init__(self, means: Means, admission: Admission, documents: Documents) -> None:
         self._means = means
-        self._max_calls = max_calls
+        self.admission = admission
         self._documents = documents
         self._tenure = means.tenure
         self._live: dict[CallSid, _Admitted] = {}
@@ -102,13 +95,23 @@ class Registry:
             return Standing.LIVE
         return Standing.FINISHED if call_sid in self._finished else Standing.NEW
 
-    def refusal(self) -> Refusal | None:
-        """Why a new call would not be taken now; those that are being placed have their place already."""
+    def refusal(self, call_sid: CallSid | None = None) -> Refusal | None:
+        """Why a new call, or this one of those that wait, would not be taken now."""
         if self._draining:
             return Refusal.DRAINING
         if self.still:
             return Refusal.STOPPED
-        return Refusal.FULL if len(self._live) + len(self._invited) >= self._max_calls else None
+        return self.admission.refusal(call_sid, self._taken, time.monotonic())
+
+    @property
+    def places(self) -> int:
+        """How many more calls could be taken now, whoever waits."""
+        return 0 if self._draining or self.still else self.admission.places(self._taken, time.monotonic())
+
+    @property
+    def _taken(self) -> int:
+        """Calls that have a place: those that are being placed have theirs already."""
+        return len(self._live) + len(self._invited)
 
     def admit(self, plan: Plan, call_sid: CallSid) -> str:
         """Take a new call, or one that another process carried: its agent is being called when this returns.

@@ -137,7 +137,21 @@ class Settings(BaseSettings):
     drain_timeout: float = Field(
         default=900.0, ge=0, le=14_400, description="Seconds calls may run on after SIGTERM."
     )
-    max_calls: int = Field(default=200, ge=1, le=10_000, description="Calls at once; more fall back.")
+    max_calls: int = Field(default=200, ge=1, le=10_000, description="Calls at once; more callers wait.")
+    max_lateness_ms: int = Field(
+        default=40, ge=0, le=5_000, description="Frames later than this let new callers wait; 0: never."
+    )
+    queue_max: int = Field(
+        default=20, ge=0, le=1_000, description="Callers who may wait for a place at once; more fall back."
+    )
+    queue_wait_s: float = Field(
+        default=60.0, ge=1, le=3_600, description="Seconds a caller may wait before falling back."
+    )
+    queue_sentence: str = Field(
+        default="All lines are busy. You are number {position}.",
+        max_length=500,
+        description="What callers who wait hear, when it is news; {position} is their place in line.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important lines to log."
     )

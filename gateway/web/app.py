@@ -24,6 +24,7 @@ from gateway.web.signed import Signed
 from gateway.web.strangers import Strangers
 from gateway.web.tenancy import Tenancy, open_tenancy
 from gateway.web.transfers import Transfers
+from gateway.web.waiting import Waiting, WaitingUrls
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,13 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
 
     media = MediaDoor(parts.registry, parts.check, parts.metrics)
     signed = Signed(parts.check, AccountSid(settings.twilio_account_sid), parts.metrics)
-    hooks = _hooks(parts, signed, desks, tenancy)
+    waiting = Waiting(
+        parts.registry, WaitingUrls.at(settings.own_url), settings.queue_sentence, parts.metrics
+    )
+    hooks = _hooks(parts, signed, waiting, desks, tenancy)
     doors = _routes(hooks, _transfers(parts, signed), media, health)
-    routes = [*doors, *(desks.routes if desks else [])]
+    music = Route("/twilio/music", waiting.music)
+    routes = [*doors, music, *(desks.routes if desks else [])]
     app = Starlette(routes=routes, lifespan=lifespan)
     # A redirect would be built from the Host header, and its target is no door either.
     app.router.redirect_slashes = False
@@ -82,10 +87,14 @@ async def _running(part: Desks | Tenancy | None) -> AsyncIterator[None]:
             yield
 
 
-def _hooks(parts: Parts, signed: Signed, desks: Desks | None, tenancy: Tenancy | None) -> Hooks:
+def _hooks(
+    parts: Parts, signed: Signed, waiting: Waiting, desks: Desks | None, tenancy: Tenancy | None
+) -> Hooks:
     dialler = desks.dialler if desks else None
     successor = tenancy.succession if tenancy else None
-    return Hooks(parts.registry, parts.plans, signed, parts.documents, parts.metrics, dialler, successor)
+    return Hooks(
+        parts.registry, parts.plans, signed, parts.documents, parts.metrics, waiting, dialler, successor
+    )
 
 
 def _transfers(parts: Parts, signed: Signed) -> Transfers:
@@ -103,6 +112,8 @@ def _transfers(parts: Parts, signed: Signed) -> Transfers:
 def _routes(hooks: Hooks, transfers: Transfers, media: MediaDoor, health: Health) -> list[BaseRoute]:
     return [
         Route("/twilio/voice", hooks.voice, methods=["POST"]),
+        Route("/twilio/wait", hooks.wait, methods=["POST"]),
+        Route("/twilio/queued", hooks.queued, methods=["POST"]),
         Route("/twilio/after", hooks.after, methods=["POST"]),
         Route("/twilio/fallback", hooks.fallback, methods=["POST"]),
         Route("/twilio/status", hooks.status, methods=["POST"]),

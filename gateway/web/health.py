@@ -1,7 +1,10 @@
 """For whoever runs the gateway: is it alive, does it take calls, what does it measure."""
 
 import asyncio
+import os
+import resource
 import time
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,8 +13,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
+from gateway.policy.lateness import FRAME_S
 
-_LAG_EVERY_S: Final = 0.5
+_COUNT_EVERY_S: Final = 1.0
+_DESCRIPTORS: Final = Path("/proc/self/fd")
 
 
 class Health:
@@ -19,7 +24,12 @@ class Health:
 
     def __init__(self, registry: Registry, metrics: Metrics) -> None:
         self._registry = registry
+        self._admission = registry.admission
         self._metrics = metrics
+        room, lateness = self._admission.room, self._admission.lateness
+        metrics.waiting.set_function(lambda: room.waiting(time.monotonic()))
+        metrics.frame_lateness.set_function(lambda: lateness.p99_s(time.monotonic()))
+        metrics.descriptors.set_function(lambda: self._admission.descriptors)
 
     async def healthz(self, _request: Request) -> Response:
         """The process is alive: 200."""
@@ -27,18 +37,40 @@ class Health:
 
     async def readyz(self, _request: Request) -> Response:
         """New calls are taken: 200; or not: 503, and why."""
-        refusal = self._registry.refusal()
+        refusal, now = self._registry.refusal(), time.monotonic()
+        state = {
+            "ready": refusal is None,
+            "places": self._registry.places,
+            "waiting": self._admission.room.waiting(now),
+            "frames_late_ms": round(self._admission.lateness.p99_s(now) * 1000, 1),
+            "descriptors_used": round(self._admission.descriptors, 3),
+        }
         if refusal is None:
-            return JSONResponse({"ready": True})
-        return JSONResponse({"ready": False, "reason": refusal.value}, 503, {"Retry-After": "5"})
+            return JSONResponse(state)
+        return JSONResponse({**state, "reason": refusal.value}, 503, {"Retry-After": "5"})
 
     async def metrics(self, _request: Request) -> Response:
         """Everything measured, in Prometheus' text format."""
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop is, until cancelled."""
+        """Measure how late frames are, and how many descriptors are in use, until cancelled."""
+        count_at = 0.0
         while True:
-            due = time.monotonic() + _LAG_EVERY_S
-            await asyncio.sleep(_LAG_EVERY_S)
-            self._metrics.loop_lag.observe(max(0.0, time.monotonic() - due))
+            due = time.monotonic() + FRAME_S
+            await asyncio.sleep(FRAME_S)
+            now = time.monotonic()
+            late_s = max(0.0, now - due)
+            self._metrics.loop_lag.observe(late_s)
+            self._admission.lateness.note(late_s, now)
+            if now >= count_at:
+                count_at = now + _COUNT_EVERY_S
+                self._admission.descriptors = descriptors_used()
+
+
+def descriptors_used() -> float:
+    """The share of the descriptors this process may have open that it has open; 0 where nobody can tell."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY or not _DESCRIPTORS.is_dir():
+        return 0.0
+    return len(os.listdir(_DESCRIPTORS)) / most

@@ -18,11 +18,14 @@ from gateway.services.dial_twilio import CALL_PARAMETER
 from gateway.services.plans import Plans
 from gateway.store.identifiers import CallId, made_at
 from gateway.web.signed import Signed
-from gateway.wire import call_status, twiml
+from gateway.web.waiting import CLOSED, Waiting
+from gateway.wire import call_status, queueing, twiml
 from gateway.wire.call_status import CallProgress, CallReport, Origin
 from gateway.wire.form import Form
 
 _PLACED: Final = "outbound-api"
+_ASKED: Final = 2
+"""Other processes that are asked to take a call before its caller waits for a place with this one."""
 _STREAM_ERROR: Final = "stream-error"
 
 
@@ -50,6 +53,7 @@ class Hooks:
         signed: Signed,
         documents: Documents,
         metrics: Metrics,
+        waiting: Waiting,
         dialler: Dialler | None = None,
         successor: Successor | None = None,
     ) -> None:
@@ -60,11 +64,22 @@ class Hooks:
         self._documents = documents
         self._successor = successor
         self._metrics = metrics
+        self._waiting = waiting
         self._log = logs.get()
 
     async def voice(self, request: Request) -> Response:
         """A call: answered with a document that opens a media stream."""
         return await self._signed.answer(request, partial(self._voice, _hops(request)))
+
+    async def wait(self, request: Request) -> Response:
+        """A caller waits for a place: what is heard meanwhile."""
+        return await self._signed.answer(
+            request, lambda fields: self._waiting.document(queueing.waiter(fields))
+        )
+
+    async def queued(self, request: Request) -> Response:
+        """A caller waits no longer."""
+        return await self._signed.answer(request, partial(self._queued, _hops(request)))
 
     async def after(self, request: Request) -> Response:
         """A call whose stream has ended: how it goes on."""
@@ -97,19 +112,32 @@ class Hooks:
             case Standing.FINISHED:
                 return twiml.hang_up()
             case Standing.NEW:
-                refusal = registry.refusal()
+                refusal = registry.refusal(call_sid)
         try:
             plan = self._plans.inbound(progress, call_status.origin(fields))
             if refusal and not progress.status.final:
-                elsewhere = self._documents.another(hops)
+                asked_around = hops >= _ASKED and refusal not in CLOSED
+                elsewhere = None if asked_around else self._documents.another(hops)
                 if elsewhere:
                     return self._pass_on(call_sid, elsewhere)
+                waits = self._waiting.offer(call_sid, refusal, self._documents.otherwise(plan))
+                if waits:
+                    return waits
             if refusal or progress.status.final:
                 return self._turn_away(plan, call_sid, refusal or "over")
+            self._waiting.left(call_sid, "admitted")
             return registry.admit(plan, call_sid)
         except Exception:  # noqa: BLE001 - the edge of a call: its caller is to be helped all the same
             self._log.exception("gateway error", call_sid=call_sid)
             return self._documents.fallback()
+
+    def _queued(self, hops: int, fields: Form) -> str:
+        waiter = queueing.waiter(fields)
+        if not waiter.gone:  # it was called, or has waited too long: as if it called now, but for its place
+            return self._voice(hops, fields)
+        self._waiting.left(waiter.call_sid, "gave_up")
+        plan = self._plans.inbound(call_status.call_progress(fields), call_status.origin(fields))
+        return self._turn_away(plan, waiter.call_sid, "gave_up")
 
     def _pass_on(self, call_sid: CallSid, document: str) -> str:
         self._metrics.refused.labels("passed_on").inc()
@@ -138,6 +166,7 @@ class Hooks:
         return taken or self._documents.fallback()
 
     def _turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> str:
+        self._waiting.left(call_sid, "too_long")
         self._metrics.refused.labels(reason).inc()
         self._log.warning("call refused", call_sid=call_sid, reason=reason)
         self._registry.turn_away(plan, call_sid, reason)
@@ -150,6 +179,8 @@ class Hooks:
         if call_id is not None:  # the telephone may ring before Twilio's answer to our request is here
             self._registry.named(call_id, progress.call_sid)
         self._registry.progress(progress.call_sid, progress.status)
+        if progress.status.final:
+            self._waiting.left(progress.call_sid, "gave_up")
         if self._dialler is not None and (call_id is not None or progress.direction == _PLACED):
             await self._dialler.progress(report, call_id)
         return twiml.empty()

@@ -30,6 +30,7 @@ from gateway.clients.vatel import Vatel
 from gateway.clients.vatel.agent_book import AgentBook
 from gateway.errors import SettingsError
 from gateway.ids import E164, AccountSid, AgentId
+from gateway.policy.admission import Admission, Terms
 from gateway.services.leases import LeaseKeeper
 from gateway.services.ownership import new_owner
 from gateway.services.plans import Defaults, NoRoutes, Plans
@@ -140,12 +141,21 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         patient_twilio=twilio_client(settings, pools.twilio, deadline_s=_PLACING_S, gate=gate),
         documents=documents,
-        registry=Registry(means, settings.max_calls, documents),
+        registry=Registry(means, Admission(_terms(settings)), documents),
         defaults=defaults,
         plans=Plans(defaults, keeping.routes, keeping.lookup) if keeping else Plans(defaults, NoRoutes()),
         check=signature_check(settings),
         tools=frozenset(tools),
         keeper=keeper,
+    )
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        settings.max_calls,
+        late_s=settings.max_lateness_ms / 1000,
+        queue_max=settings.queue_max,
+        queue_wait_s=settings.queue_wait_s,
     )
 
 

@@ -23,10 +23,12 @@ async def test_the_gateway_tells_whether_it_lives_and_takes_calls() -> None:
         Hand.at(rig) as hand,
     ):
         alive, ready = await hand.http.get(f"{rig.url}/healthz"), await hand.http.get(f"{rig.url}/readyz")
-        assert (alive.status_code, ready.status_code, ready.json()) == (200, 200, {"ready": True})
+        assert (alive.status_code, ready.status_code) == (200, 200)
+        assert (ready.json()["ready"], ready.json()["places"], ready.json()["waiting"]) == (True, 1, 0)
+        assert 0 < ready.json()["descriptors_used"] < 0.85
         await hand.voice(new_call_sid())
         full = await hand.http.get(f"{rig.url}/readyz")
-        assert (full.status_code, full.json()) == (503, {"ready": False, "reason": "full"})
+        assert (full.status_code, full.json()["reason"], full.json()["places"]) == (503, "full", 0)
         await until(lambda: rig.gateway.registry.idle)
         rig.gateway.registry.begin()
         draining = await hand.http.get(f"{rig.url}/readyz")

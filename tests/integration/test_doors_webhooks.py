@@ -198,7 +198,10 @@ async def test_a_gateway_that_fails_still_gives_the_caller_somebody_to_talk_to()
 
 
 async def test_a_full_gateway_sends_the_caller_on() -> None:
-    async with running_gateway(settings={"max_calls": 1}, limits=WAIT) as rig, Hand.at(rig) as hand:
+    async with (
+        running_gateway(settings={"max_calls": 1, "queue_max": 0}, limits=WAIT) as rig,
+        Hand.at(rig) as hand,
+    ):
         await hand.voice(new_call_sid())
         refused = await hand.post(VOICE, call_form(new_call_sid()))
         assert ("<Dial" in refused.text, "<Stream" in refused.text) == (True, False)

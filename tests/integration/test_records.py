@@ -141,7 +141,7 @@ async def test_a_number_has_its_own_agent_words_and_recording(tmp_path: Path) ->
 
 
 async def test_a_call_that_is_not_taken_is_written_down_once(tmp_path: Path) -> None:
-    async with running_gateway(settings=kept(tmp_path, max_calls=1), keep=True) as rig:
+    async with running_gateway(settings=kept(tmp_path, max_calls=1, queue_max=0), keep=True) as rig:
         talk = await rig.conversation()
         refused = await rig.call()
         await refused.wait_over(20)

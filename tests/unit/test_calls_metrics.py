@@ -30,7 +30,7 @@ def test_metrics_are_served_in_a_form_prometheus_reads() -> None:
 def test_histograms_are_in_seconds() -> None:
     metrics = Metrics()
     histograms = {family.name for family in metrics.registry.collect() if family.type == "histogram"}
-    assert len(histograms) == 11
+    assert len(histograms) == 12
     assert all(name.endswith("_seconds") for name in histograms)
 
 
