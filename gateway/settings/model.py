@@ -94,11 +94,12 @@ class Settings(BaseSettings):
         description="What callers hear when nobody can be had.",
     )
 
-    language: Literal["de", "en", "es", "fr", "it", "nl", "pt"] = Field(
+    clips_language: Literal["de", "en", "es", "fr", "it", "nl", "pt"] = Field(
         default="en", description="The language of what the gateway itself says when a vendor fails."
     )
     clips_dir: Path | None = Field(
-        default=None, description="Your own recordings of that, as `LANGUAGE/NAME.wav`, in place of ours."
+        default=None,
+        description="Your own recordings of that, as `CLIPS_LANGUAGE/NAME.wav`, in place of ours.",
     )
 
     gateway_config: Path | None = Field(default=None, description="A TOML file with HTTP tools.")
@@ -231,11 +232,11 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"each of them {error}") from None
 
-    @field_validator("language", mode="before")
+    @field_validator("clips_language", mode="before")
     @classmethod
     def _first_language(cls, value: object) -> object:
-        """A login shell may hold a list of locales under this name, such as ``de_AT:de:en``."""
-        return re.split(r"[:_.@-]", value.lower())[0] if isinstance(value, str) else value
+        """A locale such as ``de_AT.UTF-8`` is taken for its language."""
+        return re.split(r"[_.@-]", value.lower())[0] if isinstance(value, str) else value
 
     @field_validator("log_level", "resume", mode="before")
     @classmethod

@@ -125,8 +125,8 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
-        clips=clip_files.load(settings.language, settings.clips_dir),
-        language=settings.language,
+        clips=clip_files.load(settings.clips_language, settings.clips_dir),
+        language=settings.clips_language,
         **_kept(settings, keeping, keeper),
     )
     defaults = _defaults(settings, limits, tools)

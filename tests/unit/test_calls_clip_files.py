@@ -16,7 +16,7 @@ from gateway.calls.clip_files import load
 from gateway.errors import SettingsError
 from gateway.settings import Settings
 
-LANGUAGES = get_args(Settings.model_fields["language"].annotation)
+LANGUAGES = get_args(Settings.model_fields["clips_language"].annotation)
 EACH = [(language, name) for language in LANGUAGES for name in ClipName]
 LONGEST_S = {
     ClipName.ONE_MOMENT: 1.1,

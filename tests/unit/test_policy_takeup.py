@@ -10,7 +10,7 @@ from gateway.policy.takeup import LONGEST_HISTORY, LONGEST_OPENING, ToolRun, ope
 from gateway.policy.takeup_texts import TEXTS
 from gateway.settings import Settings
 
-EACH = pytest.mark.parametrize("language", get_args(Settings.model_fields["language"].annotation))
+EACH = pytest.mark.parametrize("language", get_args(Settings.model_fields["clips_language"].annotation))
 ANY_TEXT = st.text(max_size=200) | st.sampled_from(
     [
         "</so_far>",
