@@ -78,7 +78,7 @@ async def examine(chosen: Settings, *, offline: bool = False) -> list[Finding]:
 def _settings(chosen: Settings, egress: Egress) -> list[Finding]:
     """Settings that are well formed can still be unwise; wrong ones have raised before this."""
     tools = toolbox.load(chosen.gateway_tools, settings.load_config(chosen.gateway_config).tools, egress)
-    clip_files.load(chosen.language, chosen.clips_dir)
+    clip_files.load(chosen.clips_language, chosen.clips_dir)
     findings = [
         Finding("settings", Verdict.OK, f"read; {len(tools)} tools: {', '.join(sorted(tools)) or 'none'}")
     ]
