@@ -44,6 +44,9 @@ class Metrics:
         self.recordings = self._counter(
             "recordings", "Recordings over, by how much they hold", "state", "reason"
         )
+        self.disk_used = Gauge(
+            f"{_PREFIX}_recordings_disk_used", "How full the disk is, from 0 to 1", registry=self.registry
+        )
         self.records_waiting = Gauge(
             f"{_PREFIX}_records_waiting", "Records in memory, not in the database yet", registry=self.registry
         )

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
+from gateway import logs
 from gateway.audio.stereo import Stereo
 from gateway.calls.recording_file import (
     BYTES_PER_S,
@@ -19,6 +20,7 @@ from gateway.calls.recording_file import (
     RecordingFile,
     RecordingResult,
     State,
+    disk_used,
     prepare,
     recover,
     usable,
@@ -33,6 +35,9 @@ BACKLOG_S: Final = 1000.0
 """What may wait for the disk, of all: 16 MB."""
 CLOSE_S: Final = 5.0
 """How long the end of a recording may take."""
+NEARLY_FULL: Final = 0.85
+"""Of the disk, from which on somebody should look after it."""
+_LOOK_EVERY_S: Final = 30.0
 
 Clock = Callable[[], float]
 Create = Callable[[Path, str], Sheet]
@@ -61,6 +66,8 @@ class Recorder:
         self._close_s = close_s
         self._writer = Writer()
         self._live: set[Recording] = set()
+        self._log = logs.get()
+        self.disk_used = 0.0  # of the whole disk, as it was within the last half minute
 
     @property
     def live(self) -> int:
@@ -103,11 +110,21 @@ class Recorder:
             await self._writer.stop(self._close_s)
 
     async def _flush(self) -> None:
+        look_at = 0.0
         while True:
+            if look_at <= (now := time.monotonic()):
+                look_at = now + _LOOK_EVERY_S
+                self._writer.put(self._look)
             await asyncio.sleep(FLUSH_S)
             for recording in list(self._live):
                 recording.flush(self._clock())
                 await asyncio.sleep(0)  # audio goes first: one recording at a time
+
+    def _look(self) -> None:
+        """See how full the disk is: in the writer's thread, for a disk may hang."""
+        before, self.disk_used = self.disk_used, disk_used(self._directory)
+        if self.disk_used >= NEARLY_FULL > before:
+            self._log.warning("the disk of recordings is nearly full", used=round(self.disk_used, 3))
 
     def _recover(self, loop: asyncio.AbstractEventLoop) -> None:
         for result in recover(self._directory):

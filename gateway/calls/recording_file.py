@@ -142,6 +142,15 @@ def prepare(directory: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
 
 
+def disk_used(directory: Path) -> float:
+    """How much of the disk is used, from 0 to 1; 0 if it can't be told."""
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError:
+        return 0.0
+    return 1.0 - usage.free / usage.total if usage.total else 0.0
+
+
 def recover(directory: Path) -> list[RecordingResult]:
     """Finish what processes that were killed left behind; what another process is writing is left alone.
 

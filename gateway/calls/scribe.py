@@ -247,6 +247,10 @@ class Scribe:
         path = None if result.path is None else result.path.name
         state = "kept" if result.state is State.WHOLE else result.state.value
         change = CallChange(call_id=self._id, recording_state=state, recording_path=path)
+        if state in ("partial", "failed"):
+            why = result.reason.value if result.reason else ""
+            data: Json = {"state": state, "reason": why, "seconds": round(result.seconds, 1)}
+            self._put(self._event("recording_not_whole", now, data))
         if result.path is None or state not in ("kept", "partial"):
             self._put(change)
             return

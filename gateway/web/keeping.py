@@ -52,11 +52,13 @@ class Keeping:
         rules, limits = egress_rules(settings), DeliveryLimits()
         outgoing, asking = Egress(rules, lanes=limits.lanes), Egress(rules, lanes=LANES)
         deliveries = Deliveries(database, outgoing, _secrets_for(settings), limits)
+        recorder = Recorder(settings.recordings_dir, tell=_recorded(metrics))
+        metrics.disk_used.set_function(lambda: recorder.disk_used)
         _measure(metrics, journal, deliveries)
         return cls(
             database,
             journal,
-            Recorder(settings.recordings_dir, tell=_recorded(metrics)),
+            recorder,
             Routes(database),
             (outgoing, asking),
             deliveries,
