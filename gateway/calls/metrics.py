@@ -41,17 +41,24 @@ class Metrics:
         self.round_trip = self._histogram("mark_round_trip", "To Twilio's playout and back", _WAITS_S)
         self.lead = self._histogram("playout_lead", "Agent audio at Twilio, not heard yet", _WAITS_S)
         self.tool_time = self._histogram("tool_time", "Tool call to its answer", _WAITS_S)
+        self.successions = self._counter(
+            "calls_taken_over", "Calls of other processes, by what became of them", "what"
+        )
+        self._measure_keeping()
+        self._measure_vendors()
+        self._measure_admission()
+        self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
+
+    def _measure_keeping(self) -> None:
         self.recordings = self._counter(
             "recordings", "Recordings over, by how much they hold", "state", "reason"
         )
-        self.disk_used = Gauge(
-            f"{_PREFIX}_recordings_disk_used", "How full the disk is, from 0 to 1", registry=self.registry
-        )
-        self.records_waiting = Gauge(
-            f"{_PREFIX}_records_waiting", "Records in memory, not in the database yet", registry=self.registry
-        )
+        self.disk_used = self._gauge("recordings_disk_used", "How full the disk is, from 0 to 1")
+        self.records_waiting = self._gauge("records_waiting", "Records in memory, not in the database yet")
         self.records = self._gauge("records", "What became of records, since the start", "outcome")
         self.deliveries = self._gauge("deliveries", "What became of events, since the start", "outcome")
+
+    def _measure_vendors(self) -> None:
         self.tokens = self._counter("session_tokens", "Tries to get a session token, by outcome", "outcome")
         self.resting = self._gauge("breaker_open", "1 while a peer is asked once a second only", "peer")
         self.twilio_wait = self._histogram(
@@ -61,11 +68,6 @@ class Metrics:
         self.agent_words = self._gauge(
             "agent_words", "What became of questions for agents' own words, since the start", "outcome"
         )
-        self.successions = self._counter(
-            "calls_taken_over", "Calls of other processes, by what became of them", "what"
-        )
-        self._measure_admission()
-        self.loop_lag = self._histogram("event_loop_lag", "Delay of a timer", _DELAYS_S)
 
     def _measure_admission(self) -> None:
         self.queued = self._counter("calls_queued", "Callers who had to wait, by the reason", "reason")
