@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -15,6 +16,7 @@ from rich.console import Console
 
 from gateway import logs, settings
 from gateway.calls import clip_files, toolbox
+from gateway.clients import certificate
 from gateway.clients.doctor import Doctor, Reply
 from gateway.clients.egress import Egress
 from gateway.clients.http import pool
@@ -28,6 +30,8 @@ from gateway.web.parts import twilio_client
 
 _LARGEST_SKEW_S: Final = 30.0
 """Signed webhooks and tokens allow about a minute."""
+
+_SOON_DAYS: Final = 14
 
 
 class Verdict(StrEnum):
@@ -70,7 +74,7 @@ async def examine(chosen: Settings, *, offline: bool = False) -> list[Finding]:
         findings = [*_settings(chosen, egress)]
         if offline:
             return findings
-        checks = (_database, _vatel, _twilio, _number, _way_in, _clock)
+        checks = (_database, _vatel, _twilio, _number, _way_in, _certificate, _clock)
         results = await asyncio.gather(*(one(chosen, http) for one in checks))
     return findings + [finding for result in results for finding in result]
 
@@ -181,6 +185,20 @@ async def _way_in(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:
         _expected("unsigned webhook", await doctor.unsigned(), 403, unsigned),
         _expected("media socket", await doctor.upgrade(), 101, sockets),
     ]
+
+
+async def _certificate(chosen: Settings, _http: httpx.AsyncClient) -> list[Finding]:
+    """Whether Twilio can go on trusting the way in: it ends calls over a certificate that is no good."""
+    url = urlsplit(chosen.public_url)
+    if url.scheme != "https":
+        return []
+    what, remedy = "certificate", "Renew it, and see to it that it is renewed by itself."
+    seen = await certificate.validity(url.hostname or "", url.port or 443)
+    if seen.days is None:
+        return [Finding(what, Verdict.FAILED, seen.problem, remedy)]
+    if seen.days < _SOON_DAYS:
+        return [Finding(what, Verdict.WARNING, f"expires in {seen.days:.0f} days", remedy)]
+    return [Finding(what, Verdict.OK, f"good for {seen.days:.0f} days")]
 
 
 async def _clock(chosen: Settings, http: httpx.AsyncClient) -> list[Finding]:

@@ -1,6 +1,7 @@
 """One way of asking over HTTP: pooled, with a deadline, a bounded answer, and our own errors."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ class Answer:
         return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
 
 
-def pool(connections: int = 100) -> httpx.AsyncClient:
+def pool(connections: int = 100, *, tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     """A pooled client: no redirects, no proxies from the environment, certificates verified.
+
+    ``tls`` says whom to trust, by default the usual authorities.
 
     It keeps no cookies, which would carry something of one call into the next, and asks for answers as they
     are: an answer packed small can be endless.
@@ -42,6 +45,7 @@ def pool(connections: int = 100) -> httpx.AsyncClient:
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
+        verify=tls or True,
     )
 
 
