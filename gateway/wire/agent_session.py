@@ -6,7 +6,6 @@ https://docs.vatel.ai (WebSocket session)
 """
 
 import re
-from binascii import b2a_base64
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -268,15 +267,25 @@ def _arguments(value: Any) -> dict[str, JSON] | None:
     return {item["name"]: item.get("value") for item in named}
 
 
-_AUDIO_HEAD: Final = b'{"type":"input_audio","data":{"audio":"'
+class _InputData(msgspec.Struct, gc=False):
+    audio: bytes
+
+
+class _InputFrame(msgspec.Struct, gc=False):
+    type: str
+    data: _InputData
+
+
+_encoder: Final = msgspec.json.Encoder()
 
 
 def input_audio(pcm: bytes) -> bytes:
     """Render caller audio: PCM16 little-endian, mono, 24 kHz."""
-    return _AUDIO_HEAD + b2a_base64(pcm, newline=False) + b'"}}'
+    # Its base64 takes two thirds of the time of binascii's, and there is nothing to be put together after it.
+    return _encoder.encode(_InputFrame("input_audio", _InputData(pcm)))
 
 
 def tool_call_output(call_id: ToolCallId, output: str) -> bytes:
     """Render the one answer to a tool call."""
     data = {"toolCallId": call_id, "output": output}
-    return msgspec.json.encode({"type": "tool_call_output", "data": data})
+    return _encoder.encode({"type": "tool_call_output", "data": data})
