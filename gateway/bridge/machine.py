@@ -6,6 +6,7 @@ from typing import assert_never
 from gateway.audio.clips import Clips
 from gateway.bridge import events
 from gateway.bridge.commands import Command, FallBack, HangUp, Release
+from gateway.bridge.deadlines import earliest
 from gateway.bridge.events import Event
 from gateway.bridge.farewell import Finale
 from gateway.bridge.history import Line
@@ -50,8 +51,11 @@ class Bridge(Rules):
         if isinstance(event, Media):  # fifty a second each way, and no deadline moves with them
             return self._caller_audio(event, now)
         due = self._deadline
-        if isinstance(event, ResponseAudio) and due and now < due and self._speech.gather(event, now):
-            return []
+        if isinstance(event, ResponseAudio) and due and now < due:
+            flush = self._speech.gather(event, now)
+            if flush is not None:
+                self._deadline = min(due, flush)
+                return []
         if self._over:
             return self._account.count("after_the_end")
         commands = self._take(event, now)
@@ -203,14 +207,12 @@ class Bridge(Rules):
         if self._over:
             return None
         if self._phase is Phase.PARKED:
-            times = [self._phase_bound, self._retrieve_at, self._requests.desk.deadline]
-            return min([at for at in times if at is not None], default=None)
-        times = [
+            return earliest(self._phase_bound, self._retrieve_at, self._requests.desk.deadline)
+        return earliest(
             self._phase_bound,
             self._caller.check_at,
             self._requests.deadline(self._speech.playout.quiet_since),
             self._speech.deadline,
             self._departure.due_at(agent_there=self._agent is _JOINED),
             self._watch_deadline(),
-        ]
-        return min([at for at in times if at is not None], default=None)
+        )

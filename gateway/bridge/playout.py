@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from gateway.audio.mulaw import BYTES_PER_MS, FRAME, RATE
 from gateway.bridge.commands import Clear, Command, PlaceMark, Play, Tell
+from gateway.bridge.deadlines import earliest
 from gateway.bridge.limits import Limits
 from gateway.bridge.report import RoundTrip
 from gateway.bridge.turns import Turn
@@ -95,6 +96,11 @@ class Playout:
         """When Twilio has played all that it was sent; in the past if it was sent nothing since."""
         return self._plays_until
 
+    @property
+    def until_mark_ms(self) -> int:
+        """How much more audio goes before the next mark."""
+        return (self._stretch_size - (self._open.size if self._open else 0)) // BYTES_PER_MS
+
     def remaining_s(self, now: float) -> float:
         """How long it takes until all of it has been heard, if nothing goes wrong."""
         return max(0.0, self._plays_until - now) + self._waiting_size / RATE
@@ -102,11 +108,7 @@ class Playout:
     @property
     def deadline(self) -> float | None:
         """When something must be done though nothing happens."""
-        due = self._overdue_at()
-        if self._lingering:
-            flush = self.fed_at + self._idle_flush_s
-            due = flush if due is None else min(due, flush)
-        return due
+        return earliest(self._overdue_at(), self.fed_at + self._idle_flush_s if self._lingering else None)
 
     def open(self, now: float) -> list[Command]:
         """The stream is there: send what waited for it."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway.bridge.commands import Command, Tell
+from gateway.bridge.deadlines import earliest
 from gateway.bridge.digits import Collected, DigitCollector
 from gateway.bridge.events import ToolFinished
 from gateway.bridge.farewell import Finale, Leaving
@@ -36,8 +37,7 @@ class Requests:
 
     def deadline(self, idle_since: float | None) -> float | None:
         """When a tool runs out of time, or the wait for a key is over."""
-        times = (self.desk.deadline, self._digits.deadline(idle_since))
-        return min((at for at in times if at is not None), default=None)
+        return earliest(self.desk.deadline, self._digits.deadline(idle_since))
 
     def start(self, call: ToolCall, now: float) -> list[Command]:
         """Run a tool, begin to collect digits, or note that the caller wants no more calls."""

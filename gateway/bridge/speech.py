@@ -3,6 +3,7 @@
 from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.transcode import PCM_BYTES_PER_MS, AgentToCaller
 from gateway.bridge.commands import Clear, Command, Play, Tell
+from gateway.bridge.deadlines import earliest
 from gateway.bridge.limits import Limits
 from gateway.bridge.playout import Playout
 from gateway.bridge.report import BargedIn, FirstAudio
@@ -26,6 +27,7 @@ class AgentSpeech:
     def __init__(self, limits: Limits) -> None:
         self._filter = AgentToCaller()
         self._gathered = bytearray()  # PCM of the turn being spoken, from now until ``_gather_until``
+        self._gather_ms = limits.gather_ms
         self._gather_size = limits.gather_ms * PCM_BYTES_PER_MS
         self._enough_s = limits.enough_s
         self._turns = Turns()
@@ -60,11 +62,7 @@ class AgentSpeech:
     @property
     def deadline(self) -> float | None:
         """When something must be done though nothing happens."""
-        due = self.playout.deadline
-        if self._gathered:
-            flush = self._gather_until
-            due = flush if due is None else min(due, flush)
-        return due
+        return earliest(self.playout.deadline, self._gather_until if self._gathered else None)
 
     @property
     def _gather_until(self) -> float:
@@ -83,16 +81,19 @@ class AgentSpeech:
         self._opened_at = now
         return self._timed(self.playout.open(now), now)
 
-    def gather(self, event: ResponseAudio, now: float) -> bool:
-        """Take one more chunk of what is being gathered; nothing is done if there is more to do than that."""
-        gathered, turn = self._gathered, self._playing
-        if not gathered or turn is None or event.is_final or turn.id != self._named(event.turn_id):
-            return False
-        if len(gathered) + len(event.audio) >= self._gather_size or now >= self._gather_until:
-            return False
-        gathered += event.audio
+    def gather(self, event: ResponseAudio, now: float) -> float | None:
+        """Take a chunk that has time, and tell until when; do nothing if there is more to do than that."""
+        turn, audio = self._playing, event.audio
+        if turn is None or not audio or event.is_final or self._repeating:
+            return None
+        if turn.id != self._named(event.turn_id):
+            return None
+        until = self._gather_until
+        if len(self._gathered) + len(audio) >= self._gather_size or now >= until:
+            return None
+        self._gathered += audio
         self.playout.fed_at = now
-        return True
+        return until
 
     def say(self, event: ResponseAudio, now: float) -> list[Command]:
         """Play a chunk of a turn, unless that turn was cut."""
@@ -271,4 +272,6 @@ class AgentSpeech:
     def _feed(self, turn: Turn, audio: bytes, now: float) -> list[Command]:
         commands, dropped = self.playout.feed(turn, audio, now)
         self.dropped += dropped
+        # Up to a mark and not across it, where it would be cut into two messages.
+        self._gather_size = min(self._gather_ms, self.playout.until_mark_ms) * PCM_BYTES_PER_MS
         return commands

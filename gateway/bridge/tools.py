@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.bridge.commands import AnswerTool, Command, RunTool, Tell
+from gateway.bridge.deadlines import earliest
 from gateway.bridge.errands import Errands, same
 from gateway.bridge.history import ToolTrace
 from gateway.bridge.limits import Limits, ToolBook
@@ -47,10 +48,7 @@ class ToolDesk:
     @property
     def deadline(self) -> float | None:
         """When the next tool runs out of time."""
-        if not self._running:
-            return None
-        due = (run.deadline for run in self._running.values())
-        return min((at for at in due if at is not None), default=None)
+        return earliest(*(run.deadline for run in self._running.values())) if self._running else None
 
     @property
     def busy(self) -> bool:

@@ -43,6 +43,7 @@ class Media(msgspec.Struct, frozen=True, gc=False):
 
     payload: bytes
     sequence: int = 0
+    timestamp_ms: int = 0
 
     def __repr__(self) -> str:
         return f"Media({len(self.payload)} bytes, sequence={self.sequence})"
@@ -78,6 +79,7 @@ Message = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
 
 class _MediaBody(msgspec.Struct, gc=False):
     payload: bytes
+    timestamp: _Number = 0
     track: str = "inbound"
 
 
@@ -159,7 +161,7 @@ def _media(frame: _MediaFrame) -> Media | Unknown:
         return Unknown("media/outbound")
     if len(body.payload) > LARGEST_PAYLOAD:
         raise WireError("media payload too large")
-    return Media(body.payload, _number(frame.sequence_number))
+    return Media(body.payload, _number(frame.sequence_number), _number(body.timestamp))
 
 
 def _number(value: _Number) -> int:

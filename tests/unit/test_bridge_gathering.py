@@ -37,6 +37,13 @@ def test_from_then_on_they_are_sent_together() -> None:
     assert played_ms(bridge.handle(chunk("a", 20), 0.02)) == 100
 
 
+def test_they_are_gathered_up_to_a_mark_and_not_across_it() -> None:
+    bridge = live(plain(gather_ms=200, mark_every_ms=200, enough_s=0.25))
+    bridge.handle(chunk("a", 500), 0.0)
+    assert [bridge.handle(chunk("a", 20), 0.0) for _ in range(4)] == [[]] * 4
+    assert [type(command) for command in bridge.handle(chunk("a", 20), 0.0)] == [Play, PlaceMark]
+
+
 def test_what_is_gathered_is_sent_before_twilio_needs_it() -> None:
     bridge = live(LIMITS)
     bridge.handle(chunk("a", 400), 0.0)

@@ -29,7 +29,7 @@ FROM_TWILIO: dict[str, twilio.Message] = {
         encoding="audio/x-mulaw",
         sample_rate=8000,
     ),
-    "media": twilio.Media(MULAW, sequence=3),
+    "media": twilio.Media(MULAW, sequence=3, timestamp_ms=80),
     "dtmf": twilio.Dtmf("5"),
     "mark": twilio.Mark(MarkName("g0.7")),
     "stop": twilio.Stop(),

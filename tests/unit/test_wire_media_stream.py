@@ -41,7 +41,7 @@ def start(**fields: Any) -> str:
 @pytest.mark.parametrize("number", ["7", 7, 7.0])
 def test_numbers_are_read_as_strings_and_as_numbers(number: object) -> None:
     message = media(sequenceNumber=number, timestamp=number)
-    assert parse(message) == Media(b"\xff\xff", sequence=7)
+    assert parse(message) == Media(b"\xff\xff", sequence=7, timestamp_ms=7)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_numbers_are_read_as_strings_and_as_numbers(number: object) -> None:
 )
 def test_what_is_no_sensible_number_counts_as_unknown(number: object) -> None:
     message = media(sequenceNumber=number, timestamp=number)
-    assert parse(message) == Media(b"\xff\xff", sequence=0)
+    assert parse(message) == Media(b"\xff\xff", sequence=0, timestamp_ms=0)
 
 
 def test_media_needs_no_more_than_a_payload() -> None:
