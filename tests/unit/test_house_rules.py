@@ -18,6 +18,24 @@ UNOWNED_TASKS = {
     "gateway/clients/agent_socket.py": "takes the error picows keeps of a lost connection; waits for no peer",
 }
 """Where a task may begin outside a TaskGroup, and why."""
+WALL_CLOCKS = {
+    "gateway/calls/scribe.py": "the time of day in a call's record, read once and reckoned on from there",
+    "gateway/calls/toolbox.py": "the time in a signature",
+    "gateway/clients/certificate.py": "when a certificate expires",
+    "gateway/services/afterwards.py": "what is over for so long that Twilio and Vatel know its cost",
+    "gateway/services/deliveries.py": "when an event is tried again, which outlives the process",
+    "gateway/services/dial_means.py": "when a call may be placed, which outlives the process",
+    "gateway/services/dial_tell.py": "the time of an event",
+    "gateway/services/lookup.py": "the time in a signature",
+    "gateway/services/numbers.py": "when a row was changed",
+    "gateway/services/succession.py": "how long a lease lasts, which other processes read",
+    "gateway/store/calls.py": "when a row was made",
+    "gateway/store/delivery.py": "when a row was changed",
+    "gateway/store/identifiers.py": "the time in an identifier",
+    "gateway/store/leases.py": "how long a lease lasts, which other processes read",
+    "gateway/web/api/door.py": "when a key was used",
+}
+"""Where the time of day is read, and why; commands and emulators may. It jumps: no wait goes by it."""
 FILE = pytest.mark.parametrize("name", FILES)
 
 
@@ -65,6 +83,24 @@ def unowned_tasks(tree: ast.Module) -> list[str]:
                 if name not in owners and not (name.rpartition(".")[2] in attributes and "." in name):
                     found.append(ast.unparse(node.func))
     return found
+
+
+def wall_clocks(tree: ast.Module) -> list[str]:
+    """Where a file reads the time of day."""
+    read = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+    attributes = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return [name for name in attributes if name.removeprefix("datetime.") in read or name in read]
+
+
+@FILE
+def test_no_wait_is_measured_by_a_clock_that_can_jump(name: str) -> None:
+    if not name.startswith(("gateway/emulators/", "gateway/cli/")) and name not in WALL_CLOCKS:
+        assert wall_clocks(TREES[name]) == []
+
+
+@pytest.mark.parametrize("name", WALL_CLOCKS)
+def test_wall_clocks_are_still_read(name: str) -> None:
+    assert wall_clocks(TREES[name])
 
 
 @FILE
