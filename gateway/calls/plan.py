@@ -83,3 +83,8 @@ class Plan:
     past: tuple[Line, ...] = field(default=(), repr=False)
     epoch: int = 0
     began: datetime | None = None
+
+    @property
+    def recording_name(self) -> str:
+        """What the recording is called; each process that carries a call has one of its own."""
+        return f"{self.call_id}.{self.epoch}" if self.epoch else self.call_id

@@ -246,6 +246,8 @@ class Scribe:
         """What became of the recording."""
         path = None if result.path is None else result.path.name
         state = "kept" if result.state is State.WHOLE else result.state.value
+        if self._plan.epoch and state == "kept":  # what was recorded before is another process's
+            state = "partial"
         change = CallChange(call_id=self._id, recording_state=state, recording_path=path)
         if state in ("partial", "failed"):
             why = result.reason.value if result.reason else ""

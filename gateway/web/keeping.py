@@ -21,7 +21,7 @@ from gateway.services.lookup import LANES, LookupWebhook
 from gateway.services.routes import Routes
 from gateway.settings import Settings
 from gateway.store.database import Database
-from gateway.store.journal import Journal
+from gateway.store.journal import Journal, JournalLimits
 from gateway.store.records import AnyRecord, Outgoing
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
@@ -48,7 +48,9 @@ class Keeping:
             SettingsError: ``DATABASE_URL`` is wrong.
         """
         database = Database.at(settings.database_url)
-        journal = Journal(database, settings.spool_dir)
+        # What was said is to be known to others soon, where others may have to go on with it.
+        pace = JournalLimits(gather_s=0.1) if settings.resumes else JournalLimits()
+        journal = Journal(database, settings.spool_dir, pace)
         rules, limits = egress_rules(settings), DeliveryLimits()
         outgoing, asking = Egress(rules, lanes=limits.lanes), Egress(rules, lanes=LANES)
         deliveries = Deliveries(database, outgoing, _secrets_for(settings), limits)

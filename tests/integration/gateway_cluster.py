@@ -50,10 +50,11 @@ class Node:
                 stdout=log,
                 stderr=log,
             )
-        async with asyncio.timeout(30):
-            while not await self.look():
-                assert self.process.returncode is None, self.output
-                await asyncio.sleep(0.1)
+        give_up = asyncio.get_running_loop().time() + 60
+        while not await self.look():
+            waits = asyncio.get_running_loop().time() < give_up
+            assert self.process.returncode is None and waits, self.output  # noqa: PT018 - one reason each
+            await asyncio.sleep(0.2)
 
     async def look(self) -> bool:
         """Whether it takes calls."""
