@@ -12,8 +12,10 @@ from gateway.bridge.phases import AgentLeg, Phase
 from gateway.bridge.report import Absence, AgentBack, AgentMissed, Ending, Joined
 from gateway.wire.agent_session import ResponseAudio, SessionStarted
 
-_DARK_S: Final = 1.0
+_VOICED_MS: Final = 600.0
 """The caller was heard by us for so long, and the agent's session took no notice: it may be dead."""
+_DARK_S: Final = 1.0
+"""And is silent since."""
 _PATIENT_S: Final = 2.5
 """Nobody waits for a word while it is for the caller to speak: one is said only if that lasts."""
 _NOT_NOW: Final = (Phase.DRAINING, Phase.PARKED)
@@ -25,6 +27,7 @@ class Continuity(Core):
 
     _joined_at = 0.0
     _agent_heard_at = 0.0  # any message at all
+    _noticed_at = -1.0
     _look_at: float | None = None
     _talks_since: float | None = None
     _greets = False
@@ -83,7 +86,7 @@ class Continuity(Core):
             return []
         self.report.detail = reason
         commands: list[Command] = []
-        waits = self._air.owed is Owed.ANSWER
+        waits = self._air.owed in (Owed.ANSWER, Owed.NOTICE)
         if self._agent is AgentLeg.JOINED:
             leaving = self._phase is Phase.DRAINING  # and so are its last words, as far as they came
             commands += self._speech.end(now) if leaving else self._speech.break_off(now)
@@ -230,11 +233,15 @@ class Continuity(Core):
 
     def _listen(self, now: float) -> None:
         """Notice a caller whom the agent's session does not notice."""
-        voice_at = self._caller.voiced_at
-        if voice_at is None or self._air.owed is not Owed.NOTHING:
+        if self._noticed_at != self._agent_heard_at:  # whatever the agent said, it is alive
+            self._noticed_at = self._agent_heard_at
+            self._caller.reset_voiced()
             return
-        if voice_at - self._agent_heard_at > _DARK_S and now - voice_at > _DARK_S:
-            self._air.owe(Owed.ANSWER, voice_at)
+        voiced_at = self._caller.voiced_at
+        if voiced_at is None or self._air.owed is not Owed.NOTHING or self._caller.voiced_ms < _VOICED_MS:
+            return
+        if now - voiced_at > _DARK_S:
+            self._air.owe(Owed.NOTICE, voiced_at)
 
     def _may_renew(self, now: float) -> bool:
         """Whether the session is so old that a new one should be had while nobody would notice."""

@@ -17,6 +17,11 @@ class Owed(Enum):
     ANSWER = auto()
     REST = auto()  # of what it is saying
     TOOL = auto()  # an answer, for which it waits for a tool itself
+    NOTICE = auto()  # that the caller spoke, as we hear it; it may have been a noise, so no more than a word
+
+
+_APART = (Owed.NOTHING, Owed.TOOL, Owed.NOTICE)
+"""Before and behind these, the caller waits anew."""
 
 
 class DeadAir:
@@ -37,7 +42,7 @@ class DeadAir:
 
     def owe(self, what: Owed, now: float) -> None:
         """From now on the caller waits; if it waited already, it has since then."""
-        if self._owed is Owed.NOTHING or (self._owed is Owed.TOOL) is not (what is Owed.TOOL):
+        if self._owed in _APART or what in _APART:
             self._since = now
         self._owed = what
 
@@ -56,7 +61,7 @@ class DeadAir:
                 wait_s = self._greeting[0]
             case Owed.REST:
                 wait_s = self._rest[0]
-            case Owed.ANSWER:
+            case Owed.ANSWER | Owed.NOTICE:
                 wait_s = self._answer[0]
             case _:
                 assert_never(self._owed)
@@ -65,7 +70,7 @@ class DeadAir:
     def lost_at(self) -> float | None:
         """When the agent is as good as lost; a tool has its own bound."""
         match self._owed:
-            case Owed.NOTHING | Owed.TOOL:
+            case Owed.NOTHING | Owed.TOOL | Owed.NOTICE:
                 return None
             case Owed.GREETING:
                 return self._since + self._greeting[1]

@@ -40,6 +40,7 @@ PLAIN = Limits(
     gap_noise_s=NEVER,
     gap_phrase_s=NEVER,
     look_every_s=NEVER,
+    media_suspect_s=NEVER,
     reattach_s=0.0,
     transfer_wait_s=0.0,
 )

@@ -20,7 +20,7 @@ from gateway.bridge.report import Absence, CallParked, CallResumed, Ending, Sile
 from gateway.ids import CallSid, StreamSid
 from gateway.wire import agent_session, media_stream
 from tests.unit.bridge_drive import CALM, LOST, STOP, Drive, start, started
-from tests.unit.bridge_line import NUMBER
+from tests.unit.bridge_line import NUMBER, plain
 from tests.unit.bridge_talk import tool
 
 TAKEN = events.TransferFinished()
@@ -87,6 +87,17 @@ def test_twilio_is_asked_once_what_became_of_a_call_that_does_not_come_back() ->
     assert drive.when(Retrieve) - 1.0 == pytest.approx(3.0)
     drive.wait(2.0)
     assert drive.ended() == Release(Ending.STREAM_LOST)
+
+
+def test_twilio_is_asked_about_a_stream_that_falls_silent() -> None:
+    drive = Drive(replace(CALM, media_suspect_s=3.0))
+    drive.wait(2.0)
+    drive.feed(media_stream.Media(bytes([0xFF]) * 160, 1))
+    drive.wait(9.0)
+    assert [at for at, command in drive.log if isinstance(command, Retrieve)] == [pytest.approx(5.0)]
+    drive.lose_stream()
+    drive.feed(start(2))
+    assert not drive.bridge.parked
 
 
 def test_a_call_that_is_over_is_not_waited_for() -> None:
@@ -196,6 +207,14 @@ def test_a_caller_who_comes_back_unannounced_was_not_taken() -> None:
     drive = parked(Absence.TRANSFER)
     drive.feed(start(2))
     assert outputs(drive) == ['{"error":"no-answer","message":"nobody took the call"}']
+
+
+def test_where_nobody_waits_for_transfers_a_call_that_is_over_meanwhile_was_transferred() -> None:
+    drive = Drive(plain())
+    drive.feed(tool("transfer_call", "c1"))
+    drive.wait(1.0)
+    drive.feed(events.CarrierEnded("completed"))
+    assert drive.ended() == Release(Ending.TRANSFERRED)
 
 
 def test_a_call_may_be_ended_by_request_while_it_rings() -> None:

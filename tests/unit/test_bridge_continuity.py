@@ -385,6 +385,17 @@ def test_a_caller_whom_the_session_does_not_notice_is_noticed() -> None:
         drive.wait(0.02)
     assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"]
     assert drive.heard(0x10)[0] - 3.0 <= 3.0
+    assert len(joins(drive)) == 1  # it may have been a noise
+    drive.feed(LOST)
+    assert past(drive).caller_waits
+
+
+def test_a_short_noise_is_no_word_of_the_callers() -> None:
+    drive = Drive()
+    for sequence in range(1, 301):
+        drive.feed(media_stream.Media(LOUD if 100 < sequence < 115 else SILENCE, sequence))
+        drive.wait(0.02)
+    assert drive.told(SilenceFilled) == []
 
 
 def test_an_agent_that_speaks_on_and_on_is_replaced() -> None:

@@ -17,6 +17,7 @@ LIMITS = Limits(
         (Owed.ANSWER, 12.5, 18.0),
         (Owed.REST, 11.5, 18.0),
         (Owed.TOOL, 12.0, None),
+        (Owed.NOTICE, 12.5, None),
     ],
 )
 def test_each_debt_has_its_patience(owed: Owed, filler_at: float, lost_at: float | None) -> None:
