@@ -14,7 +14,10 @@ _TOLERATED_MS: Final = 100.0
 """The jitter of a network. What is not later than that goes straight on."""
 _SPEED: Final = 1.5 * BYTES_PER_MS * 1000
 """Bytes a second at which a backlog is passed on."""
-_AT_ONCE: Final = 2 * FRAME
+_AT_ONCE: Final = 10 * FRAME
+"""What may be passed on in one go: messages that always come in lumps must not be held up by it."""
+_LONGEST_S: Final = 2.0
+"""A backlog is gone within a second. One that is not is how this network delivers: it is taken as it is."""
 _FASTER_MS: Final = 5.0
 """A message so much earlier than the quickest: the audio itself runs faster than time, as in a test."""
 _DRIFT_MS: Final = 0.02
@@ -32,6 +35,7 @@ class Backlog:
         self._best_ms: float | None = None  # when the first byte arrived, by the quickest message so far
         self._credit = 0.0
         self._passed_at = 0.0
+        self._since = 0.0
         self.dropped = 0
 
     def begin(self) -> None:
@@ -47,8 +51,13 @@ class Backlog:
             best_ms = since_ms
         self._best_ms = min(since_ms, best_ms + _DRIFT_MS)
         if self._waiting:
-            return self._all(audio, now) if since_ms < best_ms - _FASTER_MS else self._paced(audio, now)
+            if now - self._since > _LONGEST_S:
+                self._tolerated_ms = inf
+                return self._all(audio, now)
+            faster = since_ms < best_ms - _FASTER_MS
+            return self._all(audio, now) if faster else self._paced(audio, now)
         if since_ms - best_ms > self._tolerated_ms:
+            self._since = now
             return self._paced(audio, now)
         self._passed_at = now
         return audio

@@ -63,11 +63,15 @@ def enqueue(wait_url: str, action_url: str, otherwise: VoiceResponse) -> str:
 
 
 def wait(sentence: str, music_url: str) -> str:
-    """Say ``sentence``, if there is one, and play some music; then Twilio asks again."""
+    """Say ``sentence``, or play some music if there is none; then Twilio asks again.
+
+    Not both: a place that becomes free must not wait for the end of more than one of them.
+    """
     response = VoiceResponse()
     if sentence:
         response.say(twiml.clean(sentence))
-    response.play(music_url)
+    else:
+        response.play(music_url)
     return twiml.written(response)
 
 

@@ -19,6 +19,7 @@ BENCHES: tuple[tuple[str, ...], ...] = (
     ("leaks",),
     ("answer",),
     ("webhook",),
+    ("overload",),
     ("store_list",),
     ("store_away",),
     ("webhooks",),

@@ -125,6 +125,7 @@ def _environment(url: str, vatel: VatelEmulator, twilio_url: str) -> dict[str, s
         "FALLBACK_NUMBER": HUMAN,
         "FALLBACK_SENTENCE": "Wait.",
         "APOLOGY": "Sorry.",
+        "MAX_LATENESS_MS": "0",  # a test shares its cores with others
     }
 
 

@@ -129,6 +129,7 @@ async def test_a_caller_of_a_process_that_was_restarted_waits_on() -> None:
     async with running_gateway(settings=ONE) as rig, Hand.at(rig) as hand:
         first = await rig.conversation()
         form = call_form(new_call_sid(), CallStatus="in-progress", QueueTime="30", QueuePosition="1")
+        assert "<Say>" in (await hand.post("/twilio/wait", form)).text
         assert "<Play>" in (await hand.post("/twilio/wait", form)).text
         await first.call.hang_up()
         await until(lambda: rig.gateway.registry.places)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -117,6 +117,7 @@ def environment(url: str, agents_url: str, calls: int) -> dict[str, str]:
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "TWILIO_BASE_URL": agents_url,
         "MAX_CALLS": str(calls),
+        "MAX_LATENESS_MS": "0",  # how late it gets with so many calls is what is to be found out
         "LOG_LEVEL": "error",
     }
 
@@ -145,11 +146,17 @@ async def running(
 
 @asynccontextmanager
 async def gateway_under_load(
-    agents_url: str, calls: int, core: int | None, http: httpx.AsyncClient
+    agents_url: str,
+    calls: int,
+    core: int | None,
+    http: httpx.AsyncClient,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[tuple[str, GatewayUnderLoad]]:
     """Run a gateway whose only peer is at ``agents_url``; give its address and the process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = ["gateway", "serve"]
-    async with running(command, port, environment(url, agents_url, calls), core) as pid:
+    async with running(
+        command, port, environment(url, agents_url, calls) | dict(settings or {}), core
+    ) as pid:
         yield url, GatewayUnderLoad(pid, url, http)
