@@ -7,7 +7,7 @@ BENCH  := $(VENV)/.bench-ready
 # Tests mostly wait for calls that take place in real time: more of them at once than there are cores.
 WORKERS ?= 4
 
-.PHONY: demo test check unit bench bench-ready coverage lock clean help
+.PHONY: demo test check unit chaos chaos-quick bench bench-ready coverage lock clean help
 
 help:            ## List the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -31,6 +31,12 @@ check: $(READY)  ## Style, format, layers, types and unit tests
 coverage: $(READY)  ## audio, wire and bridge must be covered whole by their own tests
 	$(BIN)/python -m pytest tests/unit --cov=gateway.audio --cov=gateway.wire --cov=gateway.bridge \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+chaos: $(READY)  ## Break everything calls depend on, and measure what callers hear; 15 minutes
+	$(BIN)/vatel-gateway chaos
+
+chaos-quick: $(READY)  ## A few of each of that; 3 minutes
+	$(BIN)/vatel-gateway chaos --quick
 
 bench-ready: $(BENCH)  ## What the measurements need besides
 

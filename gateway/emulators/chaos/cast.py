@@ -36,14 +36,21 @@ class Cast:
         self.up = Watermarks(2)
         self.clock = _Clock(twilio)
         self._sessions = 0
+        self._last_caller = 0
         self._placing = asyncio.Lock()
         self._requests: dict[int, int] = {}
+
+    @property
+    def next_number(self) -> int:
+        """The number of a caller there has not been."""
+        return self._last_caller + 1
 
     async def place(self, number: int, habits: Habits, to: str, from_: str) -> CallPart:
         """Place a call; return when it is known which session was asked for on its account."""
         voice = caller_voice(number)
         part = CallPart(number, voice, habits, self.clock, self.down)
         self.calls[number] = part
+        self._last_caller = max(self._last_caller, number)
         self.up.add(number, voice.heard)
         async with self._placing:
             known = len(self._fresh())

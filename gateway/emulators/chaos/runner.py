@@ -10,6 +10,7 @@ from typing import Final
 
 from gateway.emulators.chaos.figures import Bound, Outcome, Report, report
 from gateway.emulators.chaos.stage import Plan, Stage, set_stage
+from gateway.errors import GatewayError
 
 LONGEST_S: Final = 120.0
 """One call or cell is given up after so long: that is a failure of its own."""
@@ -101,10 +102,13 @@ async def run(
         told(outcome)
 
     stages = min(profile.stages, len(waiting))
-    async with asyncio.TaskGroup() as group:
-        for _ in range(stages):
-            made = set_stage(plan or scenario.plan)
-            group.create_task(_on_stage(scenario, made, profile.at_once, waiting, seed, done))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(stages):
+                made = set_stage(plan or scenario.plan)
+                group.create_task(_on_stage(scenario, made, profile.at_once, waiting, seed, done))
+    except* GatewayError as failed:
+        raise failed.exceptions[0] from None
     outcomes.sort(key=lambda outcome: outcome.index)
     return report(scenario.name, scenario.title, seed, time.perf_counter() - began, outcomes, scenario.bounds)
 
