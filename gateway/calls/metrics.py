@@ -65,6 +65,9 @@ class Metrics:
             "twilio_wait", "Requests to Twilio waiting for others", _WAITS_S, "urgency"
         )
         self.twilio_throttled = self._counter("twilio_throttled", "Answers of Twilio to slow down", "urgency")
+        self.last_good = self._gauge(
+            "last_good_addresses", "Connections to where a host was last reached, its name leading nowhere"
+        )
         self.agent_words = self._gauge(
             "agent_words", "What became of questions for agents' own words, since the start", "outcome"
         )

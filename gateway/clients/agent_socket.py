@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from picows import WSError, WSInvalidStatusError, WSInvalidURL, WSMsgType, WSTransport, ws_connect
 
+from gateway.clients.addresses import socket_for
 from gateway.clients.frames import MUTE, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
 from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnreachable, VendorUnusable
 
@@ -140,6 +141,7 @@ class AgentSocket:
             enable_auto_pong=False,
             max_frame_size=self._limits.max_message_bytes,
             max_redirects=0,
+            socket_factory=socket_for,
         )
         if self._wire is None:
             # picows returns normally when the peer hangs up without an answer.

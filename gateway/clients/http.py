@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from gateway.clients.addresses import Steady
 from gateway.errors import VendorError, VendorGarbled, VendorTimeout, VendorUnreachable, VendorUnusable
 
 _CONNECT_DEADLINE_S: Final = 3.0
@@ -39,13 +40,13 @@ def pool(connections: int = 100, *, tls: ssl.SSLContext | None = None) -> httpx.
     It keeps no cookies, which would carry something of one call into the next, and asks for answers as they
     are: an answer packed small can be endless.
     """
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=20)
     return httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=20),
+        transport=Steady(httpx.AsyncHTTPTransport(verify=tls or True, limits=limits, trust_env=False)),
         headers={"Accept-Encoding": "identity"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
-        verify=tls or True,
     )
 
 

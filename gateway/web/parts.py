@@ -22,6 +22,7 @@ from gateway.calls.recording import Recorder
 from gateway.calls.registry import Registry
 from gateway.calls.scribe import Office
 from gateway.calls.tenure import Alone, Tenure
+from gateway.clients.addresses import last_good
 from gateway.clients.egress import Egress
 from gateway.clients.http import pool
 from gateway.clients.twilio import Twilio
@@ -194,6 +195,7 @@ def _keeper(settings: Settings, keeping: Keeping | None) -> LeaseKeeper | None:
 
 def _measure(metrics: Metrics, book: AgentBook, vatel: Vatel) -> None:
     metrics.resting.labels("vatel").set_function(lambda: float(vatel.tokens.resting))
+    metrics.last_good.set_function(lambda: float(last_good().used))
     for outcome in ("answered", "failed"):
         metrics.agent_words.labels(outcome).set_function(partial(getattr, book.counts, outcome))
 
