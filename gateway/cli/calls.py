@@ -92,7 +92,7 @@ def hangup(call: CallId) -> None:
 def transfer(
     call: CallId, to: str = typer.Argument(parser=telephone, metavar="NUMBER", help="Whom to connect it to.")
 ) -> None:
-    """Connect a call to a person. The agent leaves it."""
+    """Connect a call to a person. If nobody takes it, the agent has it back."""
     with opened() as gateway:
         gateway.calls.transfer(call, to)
     print(f"{call} is being connected to {api_view.number(to)}.")

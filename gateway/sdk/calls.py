@@ -56,7 +56,7 @@ class Calls:
         self._sender.ask(requests.hang_up(call_id))
 
     def transfer(self, call_id: str, to: str) -> None:
-        """Connect a call to a person; the agent leaves it."""
+        """Connect a call to a person; if nobody takes it, the agent has it back."""
         self._sender.ask(requests.transfer(call_id, to))
 
     def recording(self, call_id: str, target: Target) -> Fetched:

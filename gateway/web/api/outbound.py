@@ -186,7 +186,7 @@ class Outbound:
                 "POST", f"{_CALL}/transfer", "transfer_call", "Connect a call to a person",
                 Scope.CALLS_DIAL, self.transfer, path_values=CallPath, body=TransferBody, status=204,
                 problems=(Kind.NOT_FOUND, Kind.CONFLICT, Kind.REFUSED), group=_GROUP,
-                description="The agent leaves the call. The rules are those for calls.",
+                description="If nobody takes it, the agent has the call back. The rules are those for calls.",
             ),
         ]  # fmt: skip
 
