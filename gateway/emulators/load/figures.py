@@ -68,7 +68,7 @@ class Figures:
     """Caller to agent."""
     down_ms: Delays
     cpu_ms: float
-    """Of the process under load, for each call and second."""
+    """Of the process under load until all sound has come out, for each call and second."""
     memory_kib: float | None
     """Of the process under load, for each call but the first, which warms it up."""
     load_busy: float

@@ -66,6 +66,8 @@ async def play(load: Load, doors: Doors, process: Process, calls: int, seconds: 
         if isinstance(spent, CallFailed):
             raise spent
         await load.hear_out(_PATIENCE_S)
+        # With what was left to do at the end: a process that is late would seem to have less work.
+        cpu_s = process.cpu_s() - spent.began_cpu_s
     callers = load.callers
     calls_over = sum(caller.over for caller in callers)
     load.close()
@@ -74,7 +76,7 @@ async def play(load: Load, doors: Doors, process: Process, calls: int, seconds: 
         seconds=seconds,
         up_ms=Delays.of([caller.up for caller in callers]),
         down_ms=Delays.of([caller.down for caller in callers]),
-        cpu_ms=spent.cpu_s * 1000 / calls / spent.lasted_s,
+        cpu_ms=cpu_s * 1000 / calls / spent.lasted_s,
         memory_kib=spent.memory_bytes / 1024 / (calls - 1) if calls > 1 else None,
         load_busy=spent.load_cpu_s / spent.lasted_s,
         sound=Sound.of(load),
@@ -90,7 +92,7 @@ async def play(load: Load, doors: Doors, process: Process, calls: int, seconds: 
 class _Spent:
     """What the calls took while they were measured."""
 
-    cpu_s: float
+    began_cpu_s: float
     load_cpu_s: float
     lasted_s: float
     memory_bytes: int
@@ -120,7 +122,7 @@ async def _measure(load: Load, doors: Doors, process: Process, calls: int, secon
     cpu_s, load_cpu_s, began = process.cpu_s(), me.cpu_s(), time.perf_counter()
     await asyncio.sleep(seconds)
     return _Spent(
-        process.cpu_s() - cpu_s,
+        cpu_s,
         me.cpu_s() - load_cpu_s,
         time.perf_counter() - began,
         process.memory_bytes() - alone,
