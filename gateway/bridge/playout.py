@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from gateway.audio.mulaw import BYTES_PER_MS, FRAME, RATE
+from gateway.bridge.calm import Calm
 from gateway.bridge.commands import Clear, Command, PlaceMark, Play, Tell
 from gateway.bridge.deadlines import earliest
 from gateway.bridge.limits import Limits
@@ -67,6 +68,7 @@ class Playout:
         self._unproved = False  # something was sent since the last clear and no mark proves it played
         self.fed_at = 0.0  # when audio last came, gathered or not
         self._held = True  # there is no stream yet
+        self.calm = Calm()
         self.idle_since = 0.0
         self.marks_missing = 0
         self.marks_stale = 0
@@ -108,7 +110,9 @@ class Playout:
     @property
     def deadline(self) -> float | None:
         """When something must be done though nothing happens."""
-        return earliest(self._overdue_at(), self.fed_at + self._idle_flush_s if self._lingering else None)
+        flush_at = self.fed_at + self._idle_flush_s if self._lingering else None
+        calm_at = self.calm.until if self._waiting_size and not self._held else None
+        return earliest(self._overdue_at(), flush_at, calm_at)
 
     def open(self, now: float) -> list[Command]:
         """The stream is there: send what waited for it."""
@@ -180,7 +184,8 @@ class Playout:
         return commands + self._pump(now)
 
     def tick(self, now: float) -> list[Command]:
-        """Do what is due: give up marks that are overdue, send what waits for company."""
+        """Do what is due: give up marks that are overdue, send what waits for company, or for calm."""
+        self.calm.tick(now)
         while (due := self._overdue_at()) is not None and now >= due:
             self.marks_missing += 1
             self._heard(self._sent.popleft(), now, proved=False)
@@ -200,6 +205,7 @@ class Playout:
         self._number = 0
         fence = self._next_stretch(now)
         self._sent.append(fence)
+        self.calm.cleared(now)
         return [Clear(), PlaceMark(self._name(fence))], lost
 
     def settle(self, now: float, *, dropped: bool = False) -> int:
@@ -241,13 +247,13 @@ class Playout:
     @property
     def _lingering(self) -> bool:
         """Less than a frame waits, or audio without a mark is out: the agent paused within its turn."""
-        part = 0 < self._waiting_size < FRAME and not self._held
+        part = 0 < self._waiting_size < FRAME and not self._held and self.calm.until is None
         return self._open is not None or (part and self._room >= FRAME)
 
     def _pump(self, now: float) -> list[Command]:
         """Send what waits, as far as the lead allows, in whole frames."""
         commands: list[Command] = []
-        while self._waiting and not self._held:
+        while self._waiting and not self._held and self.calm.until is None:
             head = self._waiting[0]
             gap = self._stretch_size - (self._open.size if self._open else 0)
             size = min(len(head.audio), self._room, gap)

@@ -219,6 +219,7 @@ class AgentSpeech:
             "agent_audio_dropped_ms": self.dropped // BYTES_PER_MS,
             "marks_missing": self.playout.marks_missing,
             "marks_stale": self.playout.marks_stale,
+            "clear_storms": self.playout.calm.storms,
         }
 
     def _say_nothing(self, event: ResponseAudio, now: float) -> list[Command]:
