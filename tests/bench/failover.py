@@ -36,6 +36,8 @@ from tests.integration.store import cluster as postgresql
 
 TOKEN_S, FIRST_AUDIO_S = 0.3, 0.8
 """How long Vatel takes over a token, and an agent over its first word."""
+PATIENT = {"MAX_LATENESS_MS": "0"}
+"""All processes share this machine: that frames are late here is no reason to let callers wait."""
 LATEST_S = 4.0
 TALK_S = 8.0
 CALL_S = 15.0
@@ -98,8 +100,9 @@ async def database() -> AsyncIterator[str]:
 async def begin(at: Cluster, node: Node) -> Talk:
     """A call on a node, in which both have said something that nobody else knows."""
     talk = Talk(secrets.token_hex(4), await at.conversation(node))
-    say(talk.conversation.session, "one", f"Your code is {talk.code}.", words(1, 0.5))
+    # In this order: an agent that owes its caller an answer is replaced after a while.
     talk.conversation.session.transcript(f"My name is {talk.code[::-1]}.")
+    say(talk.conversation.session, "one", f"Your code is {talk.code}.", words(1, 0.5))
     return talk
 
 
@@ -166,7 +169,7 @@ async def owners(url: str) -> Counter[str]:
 
 async def kill(calls: int, toll: Toll) -> None:
     """kill -9 of one of two nodes."""
-    async with database() as url, cluster(database_url=url) as at:
+    async with database() as url, cluster(database_url=url, settings=PATIENT) as at:
         at.vatel.behaviour = Behaviour(token_delay_s=TOKEN_S)
         toll.tell(f"kill -9 of one of two nodes with {calls} calls each, {url.partition(':')[0]}")
         doomed = [await begin(at, at.nodes[0]) for _ in range(calls)]
@@ -218,7 +221,7 @@ async def kill(calls: int, toll: Toll) -> None:
 
 async def stop(calls: int, toll: Toll) -> None:
     """A node that stands still for longer than its leases last, and wakes up."""
-    async with database() as url, cluster(database_url=url) as at:
+    async with database() as url, cluster(database_url=url, settings=PATIENT) as at:
         at.vatel.behaviour = Behaviour(token_delay_s=TOKEN_S)
         toll.tell(f"SIGSTOP of one of two nodes with {calls} calls, for about 12 s, then SIGCONT")
         talks = [await begin(at, at.nodes[0]) for _ in range(calls)]
@@ -260,8 +263,7 @@ async def stop(calls: int, toll: Toll) -> None:
 
 async def restart(calls: int, rounds: int, toll: Toll) -> None:
     """Restart both nodes in turn while calls come and go."""
-    # Processes that start take what processors there are: here that is no reason to let callers wait.
-    drain = {"DRAIN_TIMEOUT": "3", "MAX_LATENESS_MS": "0"}
+    drain = {"DRAIN_TIMEOUT": "3", **PATIENT}
     async with database() as url, cluster(database_url=url, script=TALKING, settings=drain) as at:
         at.vatel.behaviour = Behaviour(token_delay_s=TOKEN_S, first_audio_delay_s=FIRST_AUDIO_S)
         toll.tell(

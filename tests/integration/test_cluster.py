@@ -16,9 +16,9 @@ __all__ = ["anyio_backend"]
 async def talk(at: Cluster) -> Conversation:
     """A call on the first gateway in which something has been said, and written down."""
     talk = await at.conversation(at.nodes[0])
+    talk.session.transcript("My name is Ada.")
     say(talk.session, "one", "Your code is 4711.", words(1, 0.6))
     await talk.line.wait_heard(0.6)
-    talk.session.transcript("My name is Ada.")
     await asyncio.sleep(1.5)
     return talk
 
