@@ -16,6 +16,7 @@ from gateway.calls.plan import Parties, Plan, Words
 from gateway.calls.registry import Registry, Standing
 from gateway.calls.scribe import Put
 from gateway.clients.twilio import Twilio
+from gateway.clients.twilio.orders import Wanted
 from gateway.errors import VendorError
 from gateway.ids import CallSid
 from gateway.services.plans import Defaults, Plans
@@ -35,6 +36,7 @@ _ASKING_S: Final = 0.8
 """Twilio waits for the answer, and the caller hears nothing meanwhile."""
 _WRITING_S: Final = 2.0
 _TRIES: Final = 3
+_MOST_LEGS: Final = 20
 _PAUSE_S: Final = 1.0
 _YOUNG: Final = timedelta(minutes=2)
 """A call this young may have been lost before its lease was written."""
@@ -124,7 +126,8 @@ class Succession:
         if status.final:
             await self._gone(lease)
             return
-        if status is not CallStatus.IN_PROGRESS:  # it rings: once it is answered, Twilio asks how it goes on
+        # It rings, or somebody else is being called for the caller: Twilio asks how it goes on after that.
+        if status is not CallStatus.IN_PROGRESS or await self._dialling(lease.call_sid):
             async with estate.database.write(_WRITING_S) as connection:
                 await leases.hand_over(connection, [lease.call_id], estate.owner)
             return
@@ -139,6 +142,15 @@ class Succession:
         else:
             document = self._admit(lease, plan)
         await estate.twilio.redirect(lease.call_sid, document)
+
+    async def _dialling(self, call_sid: CallSid) -> bool:
+        """Whether the caller is being connected to a person, or is talking to one.
+
+        Raises:
+            VendorError: Twilio could not be asked.
+        """
+        legs = self._estate.twilio.calls.list(Wanted(parent_sid=call_sid), most=_MOST_LEGS)
+        return any([not leg.status.final async for leg in legs])
 
     def _plan(self, lease: Lease, said: tuple[Line, ...]) -> Plan:
         """The plan of a call as its lease has it.

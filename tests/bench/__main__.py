@@ -24,6 +24,7 @@ BENCHES: tuple[tuple[str, ...], ...] = (
     ("store_away",),
     ("webhooks",),
     ("dial_crash",),
+    ("failover",),
 )
 """Modules of this package with a ``main``, and their arguments here."""
 TIMEOUT_S = 1800.0

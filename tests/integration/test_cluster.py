@@ -5,6 +5,10 @@ import signal
 
 import pytest
 
+from gateway.ids import CallSid
+from gateway.store import calls, conversations
+from gateway.store.database import Database
+from gateway.store.records import Status
 from tests.integration.gateway_audio import words
 from tests.integration.gateway_cluster import Cluster, cluster, next_stream, say
 from tests.integration.gateway_rig import Conversation, anyio_backend, until, verbs
@@ -23,6 +27,22 @@ async def talk(at: Cluster) -> Conversation:
     return talk
 
 
+async def recorded(at: Cluster, talk: Conversation) -> tuple[calls.Call, list[str]]:
+    """What is written of a call that is over, whoever wrote it."""
+    store = Database.at(at.nodes[1].environment["DATABASE_URL"])
+    try:
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            async with store.read() as connection:
+                call = await calls.by_sid(connection, CallSid(talk.call.sid))
+                if call is not None and call.ended_at is not None:
+                    turns = await conversations.turns_of(connection, call.id)
+                    return call, [turn.heard_text for turn in turns]
+    finally:
+        await store.close()
+    raise AssertionError("the call was not written down")
+
+
 async def test_a_call_outlives_its_process_and_the_next_agent_knows_what_was_said() -> None:
     async with cluster() as at:
         first = await talk(at)
@@ -37,7 +57,13 @@ async def test_a_call_outlives_its_process_and_the_next_agent_knows_what_was_sai
         assert "Your code is 4711." in prompt
         assert "My name is Ada." in prompt
         await first.call.hang_up()
+        call, said = await recorded(at, first)
     assert verbs(first.call) == ["Connect", "Stream", "Redirect", "Connect", "Stream"]
+    assert (call.status, call.ending) == (Status.COMPLETED, "caller_hung_up")
+    assert call.duration_ms is not None
+    assert call.duration_ms > 2000
+    assert said[:2] == ["My name is Ada.", "Your code is 4711."]
+    assert "Where were we?".startswith(said[2])
 
 
 async def test_a_call_of_a_process_that_stands_still_goes_on_elsewhere_and_it_wakes_up_in_silence() -> None:

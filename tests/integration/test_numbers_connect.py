@@ -299,3 +299,11 @@ def test_a_slash_at_the_end_of_our_address_makes_no_difference() -> None:
     assert Door(f"{PUBLIC_URL}/").routing == HERE
     assert Door(PUBLIC_URL).place(replace(HERE, trunk_sid=TRUNK)) is Place.ELSEWHERE
     assert Door(PUBLIC_URL).place(Routing()) is Place.NOWHERE
+
+
+def test_a_fallback_that_is_kept_elsewhere_is_ours_too() -> None:
+    static = "https://handler.example.com/bin"
+    door = Door(PUBLIC_URL, static)
+    assert door.routing == replace(HERE, voice_fallback_url=static)
+    theirs = replace(door.routing, voice_url=ELSEWHERE)
+    assert door.without(theirs) == replace(theirs, voice_fallback_url="", status_callback="")
