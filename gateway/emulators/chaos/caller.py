@@ -1,6 +1,7 @@
 """The caller's part: hears agents out, speaks in turn, and remembers what happened to the call."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,6 +75,7 @@ class CallPart:
     habits: Habits
     clock: Clock = field(repr=False)
     marks: Watermarks = field(repr=False)
+    recognize: Callable[[int, "CallPart"], None] = field(repr=False)
     call: Call | None = None
     request: TokenRequest | None = None
     sessions: list[AgentPart] = field(default_factory=list)
@@ -156,6 +158,8 @@ class CallPart:
         self._seen[sid] = seen + len(fresh)
         for whose, words in zip(self.marks.by_frame(fresh, FRAME_BYTES), levels(fresh) >= 2, strict=True):
             if whose != NOBODY:
+                if int(whose) != self.last_heard:
+                    self.recognize(int(whose), self)
                 self.last_heard = int(whose)
                 self.heard_s[self.last_heard] = self.heard_s.get(self.last_heard, 0.0) + FRAME_BYTES / RATE
             self._quiet_s = 0.0 if words else self._quiet_s + FRAME_BYTES / RATE

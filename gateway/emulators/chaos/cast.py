@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from gateway.emulators.chaos.actor import AgentPart, Manner, State
+from gateway.emulators.chaos.actor import AgentPart, Manner
 from gateway.emulators.chaos.caller import CallPart, Habits
 from gateway.emulators.chaos.facts import MARGIN_S, Expected, Fact, Said, facts_in
 from gateway.emulators.chaos.watermarks import Watermarks, agent_voice, caller_voice
@@ -13,7 +13,7 @@ from gateway.emulators.vatel.emulator import VatelEmulator
 from gateway.emulators.vatel.records import TokenRequest
 from gateway.emulators.vatel.session import Session
 
-_PAIRING_S: Final = 3.0
+_PAIRING_S: Final = 8.0
 _HEARD_BYTES: Final = 48_000
 """What was heard last by a session tells whose call it is: a second of it."""
 
@@ -48,7 +48,7 @@ class Cast:
     async def place(self, number: int, habits: Habits, to: str, from_: str) -> CallPart:
         """Place a call; return when it is known which session was asked for on its account."""
         voice = caller_voice(number)
-        part = CallPart(number, voice, habits, self.clock, self.down)
+        part = CallPart(number, voice, habits, self.clock, self.down, self.recognize)
         self.calls[number] = part
         self._last_caller = max(self._last_caller, number)
         self.up.add(number, voice.heard)
@@ -101,14 +101,20 @@ class Cast:
     def joined(self, part: AgentPart) -> None:
         """A session has started. Told of no fact, it is of the one call that lacks an agent."""
         part.joined_s = self.clock.now()
-        if part.call is None and part.told.strip():
+        if part.call is None:
             waiting = [
                 call.number
                 for call in self.calls.values()
-                if call.sessions and call.sessions[-1].state is State.OVER and not call.placed.over
+                if call.sessions and call.sessions[-1].session.record.ended and not call.placed.over
             ]
             if len(waiting) == 1:
                 self._place_in(part, waiting[0])
+
+    def recognize(self, number: int, call: CallPart) -> None:
+        """A caller hears a session: if nobody knew whose it is, it is known now."""
+        part = next((part for part in self.parts.values() if part.number == number), None)
+        if part is not None and part.call is None:
+            self._place_in(part, call.number)
 
     def heard(self, part: AgentPart) -> str:
         """What the caller has just said."""

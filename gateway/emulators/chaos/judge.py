@@ -7,6 +7,7 @@ from gateway.emulators.chaos.cast import Cast
 from gateway.emulators.chaos.ear import Heard, Hearing, listen
 from gateway.emulators.chaos.faults import Kind
 from gateway.emulators.chaos.figures import Outcome
+from gateway.emulators.chaos.script import Link
 from gateway.emulators.twilio.records import EndedBy
 
 SILENCE: Final = "heard silence (s)"
@@ -71,7 +72,9 @@ def _measure(call: CallPart, strike: Strike, hearing: Hearing, outcome: Outcome)
     if strike.injection.fault == Kind.BLACK_HOLE and strike.noticed_s is not None:
         outcome.measure(NOTICED, strike.noticed_s)
         since += strike.noticed_s
-    lost = [] if strike.session is None else [strike.session.number]
+    # Only a fault of the session's own link takes its agent away.
+    gone = strike.session is not None and strike.injection.link is Link.AGENT
+    lost = [strike.session.number] if gone and strike.session else []
     newer = [part for part in call.sessions if not lost or part.number > lost[0]]
     joined = next((part.joined_s for part in newer if part.joined_s is not None), None)
     agent_s = hearing.first_s(Heard.AGENT, since, but=lost)

@@ -13,6 +13,8 @@ from gateway.emulators.server import HOST
 
 MOST_CONNECTIONS: Final = 4_000
 CONNECT_S: Final = 5.0
+TRIES: Final = 2
+"""A balancer that is refused by one tries the next, as they do."""
 REMEMBERED: Final = 10_000
 
 
@@ -139,15 +141,17 @@ class ToxicProxy:
         connection.reset()
 
     async def _connect(self, connection: Connection) -> None:
-        port = self._target()
         loop = asyncio.get_running_loop()
-        try:
-            if port is None:
-                raise ConnectionRefusedError
-            async with asyncio.timeout(CONNECT_S):
-                await loop.create_connection(lambda: Side(connection, Way.DOWN), HOST, port)
-        except (OSError, TimeoutError):
-            self._refuse(connection)
+        for _ in range(TRIES):
+            port = self._target()
+            try:
+                if port is not None:
+                    async with asyncio.timeout(CONNECT_S):
+                        await loop.create_connection(lambda: Side(connection, Way.DOWN), HOST, port)
+                    return
+            except (OSError, TimeoutError):
+                continue
+        self._refuse(connection)
 
     def _over(self, connection: Connection) -> None:
         if connection in self.connections:

@@ -1,6 +1,7 @@
 """Short calls by the thousand, given up in every phase: what is left of them in the gateway."""
 
 import asyncio
+import contextlib
 import random
 from typing import Final
 
@@ -28,7 +29,8 @@ async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
 
     async def one_after_another() -> None:
         while waiting:
-            await _short(stage, waiting.pop())
+            if not await _short(stage, waiting.pop()):
+                outcome.troubles.append("a call was not over after its caller had hung up")
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_AT_ONCE):
@@ -39,8 +41,8 @@ async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
     outcome.measure("descriptors", float(stage.nodes[0].descriptors()))
 
 
-async def _short(stage: Stage, later_s: float) -> None:
-    """A call that is given up: as it rings, as the agent joins, or soon after."""
+async def _short(stage: Stage, later_s: float) -> bool:
+    """A call that is given up: as it rings, as the agent joins, or soon after; whether it was over then."""
     call = await stage.twilio.call_in(to=stage.plan.number, from_=caller_number(round(later_s * 1e4)))
     try:
         if later_s > 0.1:
@@ -49,7 +51,9 @@ async def _short(stage: Stage, later_s: float) -> None:
     except (CallOver, TimeoutError):
         pass  # it was over before: that is short, too
     if not call.over:
-        await call.hang_up()
+        with contextlib.suppress(TimeoutError):
+            await call.hang_up()
+    return call.over
 
 
 async def after(stage: Stage, outcomes: list[Outcome]) -> None:
