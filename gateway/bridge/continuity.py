@@ -31,6 +31,7 @@ class Continuity(Core):
     _look_at: float | None = None
     _talks_since: float | None = None
     _greets = False
+    _interrupted = False  # were the agent lost now, it would be in the middle of the caller's words
     _told: Past | None = None
     _away: Absence | None = None  # why the stream is gone, while it is
 
@@ -86,7 +87,9 @@ class Continuity(Core):
             return []
         self.report.detail = reason
         commands: list[Command] = []
-        waits = self._air.owed in (Owed.ANSWER, Owed.NOTICE)
+        # What the caller was just saying goes with the session: the next one must take it up.
+        waits = self._interrupted or self._air.owed in (Owed.ANSWER, Owed.NOTICE)
+        self._interrupted = False
         if self._agent is AgentLeg.JOINED:
             leaving = self._phase is Phase.DRAINING  # and so are its last words, as far as they came
             commands += self._speech.end(now) if leaving else self._speech.break_off(now)
@@ -161,11 +164,13 @@ class Continuity(Core):
 
     def _caller_speaks(self) -> None:
         """It is for the caller to speak, and they do."""
+        self._interrupted = True
         self._air.settle()
         self._talks_since = None
 
     def _caller_waits(self, now: float) -> None:
         """The caller has spoken, and stopped."""
+        self._interrupted = False
         self._speech.caller_stopped(now)
         self._talks_since = None
         if self._attentive and self._speech.playout.remaining_s(now) < _DARK_S:

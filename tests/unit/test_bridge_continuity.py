@@ -310,6 +310,25 @@ def test_a_caller_who_gets_no_answer_hears_a_phrase_and_then_another_agent() -> 
     assert drive.when(JoinAgent, 1) - at == pytest.approx(8.0)
 
 
+def test_words_in_the_middle_of_which_the_agent_is_lost_are_taken_up_by_the_next() -> None:
+    drive = Drive()
+    drive.say("one", "Yes?", 300)
+    drive.wait(1.0)
+    drive.feed(STARTED_SPEAKING)
+    drive.feed(LOST)
+    assert (past(drive).caller_waits, past(drive).repeat) == (True, "")
+
+
+def test_words_that_were_answered_are_not_taken_up_again() -> None:
+    drive = Drive()
+    drive.feed(STARTED_SPEAKING)
+    drive.feed(STOPPED)
+    drive.say("two", "I see.", 300)
+    drive.wait(1.0)
+    drive.feed(LOST)
+    assert (past(drive).caller_waits, past(drive).repeat) == (False, "I see.")
+
+
 def test_an_answer_in_time_is_all_the_caller_hears() -> None:
     drive = Drive()
     drive.feed(STOPPED)
