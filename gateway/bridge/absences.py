@@ -24,6 +24,7 @@ class Absences(Continuity):
 
     _away_since = 0.0
     _retrieve_at: float | None = None
+    _reopened_until = 0.0  # Twilio was asked for another stream, and ends this one before it
     _refused: ToolError | None = None  # what the agent is told when the caller is back
 
     def _stream_over(self, ending: Ending, detail: str, now: float) -> list[Command]:
@@ -32,8 +33,8 @@ class Absences(Continuity):
             return []
         if (why := self._departure.absence) is not None:
             return self._park(why, now)
-        lost = ending is Ending.STREAM_LOST and self._phase in _STREAMING
-        if lost and self._limits.reattach_s:
+        lost = ending is Ending.STREAM_LOST or now < self._reopened_until
+        if lost and self._phase in _STREAMING and self._limits.reattach_s:
             self.report.detail = detail
             return self._park(Absence.STREAM_LOST, now)
         return self._end(Release(ending), detail, now, told=True)
@@ -128,6 +129,13 @@ class Absences(Continuity):
         if self._away is Absence.TRANSFER and self._refused is None:  # nobody said that it had failed
             return self._departure.succeed(now) + self._end(Release(Ending.TRANSFERRED), "", now)
         return self._end(Release(Ending.STREAM_LOST), self.report.detail or "no stream came back", now)
+
+    def _doubt(self, now: float) -> list[Command]:
+        """Have Twilio asked, once in a pause, about a call whose stream brings no audio any more."""
+        if not self._caller.suspect(now) or self._phase not in _STREAMING:
+            return []
+        self._reopened_until = now + self._limits.reattach_s
+        return [Retrieve()]
 
     def _retrieve(self, now: float) -> list[Command]:
         """Have Twilio asked, once, for a call that did not come back by itself."""

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from gateway.audio.clips import Clips
 from gateway.bridge import events
-from gateway.bridge.commands import Command, FallBack, HangUp, Release, Retrieve
+from gateway.bridge.commands import Command, FallBack, HangUp, Release
 from gateway.bridge.deadlines import earliest
 from gateway.bridge.events import Event
 from gateway.bridge.farewell import Finale
@@ -182,9 +182,8 @@ class Bridge(Rules):
             return self._retrieve(now) + self._requests.desk.tick(now)
         if self._caller.silent(now):
             return self._end(FallBack(Ending.STREAM_SILENT), "no audio from Twilio", now)
-        asked: list[Command] = [Retrieve()] if self._caller.suspect(now) else []
         done = self._speech.tick(now) + self._requests.tick(now, self._speech.playout.quiet_since)
-        return asked + done
+        return self._doubt(now) + done
 
     def _phase_over(self, now: float) -> list[Command]:
         if self._phase is Phase.WAITING:

@@ -100,6 +100,30 @@ def test_twilio_is_asked_about_a_stream_that_falls_silent() -> None:
     assert not drive.bridge.parked
 
 
+def test_a_stream_that_ends_because_another_was_asked_for_is_not_a_caller_who_hangs_up() -> None:
+    drive = Drive(replace(CALM, media_suspect_s=3.0))
+    drive.wait(3.0)
+    drive.feed(STOP)
+    assert drive.bridge.parked
+    drive.feed(start(2))
+    assert (drive.bridge.parked, drive.ended()) == (False, None)
+
+
+def test_a_caller_who_hangs_up_long_after_is_believed() -> None:
+    drive = Drive(replace(CALM, media_suspect_s=3.0))
+    drive.wait(14.0)
+    drive.feed(STOP)
+    assert drive.ended() == Release(Ending.CALLER_HUNG_UP)
+
+
+def test_nothing_is_asked_about_a_stream_that_falls_silent_in_a_goodbye() -> None:
+    drive = Drive(replace(CALM, media_suspect_s=3.0))
+    drive.say("one", "Goodbye and thank you.", 9000)
+    drive.feed(tool("end_call", "c1"))
+    drive.wait(6.0)
+    assert not drive.all(Retrieve)
+
+
 def test_a_call_that_is_over_is_not_waited_for() -> None:
     drive = parked(Absence.STREAM_LOST)
     drive.feed(events.CarrierEnded("completed"))
