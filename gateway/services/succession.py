@@ -32,9 +32,10 @@ from gateway.wire.call_status import CallProgress, CallStatus, Origin
 
 MOST_RECOVERIES: Final = 3
 """Processes a call may lose before its caller is connected to a person instead."""
-_ASKING_S: Final = 0.8
+_ASKING_S: Final = 0.9
 """Twilio waits for the answer, and the caller hears nothing meanwhile."""
 _WRITING_S: Final = 2.0
+_AT_ONCE: Final = 4
 _TRIES: Final = 3
 _MOST_LEGS: Final = 20
 _PAUSE_S: Final = 1.0
@@ -76,16 +77,18 @@ class Succession:
     def __init__(self, estate: Estate, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._estate = estate
         self._now = now
+        self._few = asyncio.Semaphore(_AT_ONCE)
         self._log = logs.get()
 
     async def take(self, call_id: CallId, progress: CallProgress, origin: Origin) -> str | None:
         """What Twilio is to do with a call whose stream is over; ``None`` if it can't be known in time."""
         estate, call_sid = self._estate, progress.call_sid
         try:
-            async with estate.database.write(_ASKING_S) as connection:
+            # Of many calls at once few ask the database: each connection more would have to be opened first.
+            async with asyncio.timeout(_ASKING_S), self._few, estate.database.write(_ASKING_S) as connection:
                 lease = await leases.take_over(connection, call_id, call_sid, estate.owner)
                 said = () if lease is None else _said(await conversations.turns_of(connection, call_id))
-        except StoreError as error:
+        except (StoreError, TimeoutError) as error:
             self._log.warning("call can't be taken over", call_sid=call_sid, error=str(error))
             return None
         if estate.registry.standing(call_sid) is Standing.LIVE:  # Twilio asked twice

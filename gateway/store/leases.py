@@ -158,8 +158,8 @@ def _mine(call_id: CallId, owner: str) -> Update:
 
 
 def _taking(owner: str, until: datetime) -> Update:
-    """Taking a call that is live, or offered: what is offered is no recovery."""
-    again = case((leases.c.state == State.LIVE, 1), else_=0)
+    """Taking a call that is live, or offered: only what another process has lost is a recovery."""
+    again = case(((leases.c.state == State.LIVE) & (leases.c.owner != owner), 1), else_=0)
     return (
         update(leases)
         .where(leases.c.state != State.OVER)

@@ -26,6 +26,8 @@ from gateway.wire.form import Form
 _PLACED: Final = "outbound-api"
 _ASKED: Final = 2
 """Other processes that are asked to take a call before its caller waits for a place with this one."""
+_SECOND_TRIES: Final = 1
+"""How often it is tried again to find out how a call goes on, by this process or another."""
 _STREAM_ERROR: Final = "stream-error"
 
 
@@ -163,6 +165,8 @@ class Hooks:
         if self._successor is None or registry.still:
             return self._documents.fallback()
         taken = await self._successor.take(call_id, progress, call_status.origin(fields))
+        if taken is None and hops < _SECOND_TRIES:  # a second is nothing beside losing the call
+            taken = self._documents.onward(call_id, hops)
         return taken or self._documents.fallback()
 
     def _turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> str:

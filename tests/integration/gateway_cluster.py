@@ -121,6 +121,8 @@ class Cluster:
         self.preferred = node
         call = await self.call()
         session = await self.vatel.joined(10)
+        while session.record.token_request.prompt is not None:  # another call's, whose agent was replaced
+            session = await self.vatel.joined(10)
         self.preferred = None
         line = await call.stream()
         await until(lambda: session.record.audio_messages)

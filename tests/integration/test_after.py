@@ -58,7 +58,7 @@ async def test_a_database_that_does_not_answer_keeps_nobody_waiting(tmp_path: Pa
             await talk.line.wait_heard(0.4)  # live calls have no need of it
             record = talk.call.requests[0]
             asked = {**record.params, "CallSid": "CA" + "f" * 32}
-            url = f"{rig.url}/twilio/after?c={rig.gateway.registry.call_id(CallSid(talk.call.sid))}"
+            url = f"{rig.url}/twilio/after?h=1&c={rig.gateway.registry.call_id(CallSid(talk.call.sid))}"
             began = asyncio.get_running_loop().time()
             answer = await rig.twilio._parts.services.webhooks.send(url, asked)
             took_s = asyncio.get_running_loop().time() - began
