@@ -25,6 +25,7 @@ BENCHES: tuple[tuple[str, ...], ...] = (
     ("webhooks",),
     ("dial_crash",),
     ("failover",),
+    ("doors",),
 )
 """Modules of this package with a ``main``, and their arguments here."""
 TIMEOUT_S = 1800.0

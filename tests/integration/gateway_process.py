@@ -103,7 +103,7 @@ async def gateway_process(
 
 
 async def _started(site: Site) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await site.ready() != 200:
             assert site.process.returncode is None, site.output.read_text()
             await asyncio.sleep(0.05)
