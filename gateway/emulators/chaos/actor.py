@@ -74,6 +74,8 @@ class AgentPart:
         number: Of the session, from 1 on: its sound is made of it.
         call: The number of the call it turned out to be in.
         sent_s: How much it has said.
+        turn_s: How long its newest turn is.
+        turn_from_s: How much of it the caller had heard before that turn.
         joined_s: When it started; ``None`` before.
         whole: Whether the turn it says was sent to its end.
         tool_outputs: What tools answered.
@@ -87,6 +89,8 @@ class AgentPart:
     call: int | None = None
     state: State = State.JOINING
     sent_s: float = 0.0
+    turn_s: float = 0.0
+    turn_from_s: float = 0.0
     joined_s: float | None = None
     whole: bool = True
     muted: bool = False
@@ -154,9 +158,9 @@ class AgentPart:
         seconds = min(3.0, max(0.6, round(len(text.split()) * _WORD_S / CHUNK_S) * CHUNK_S))
         turn_id = f"{self.number}-{len(session.record.turns) + 1}"
         turn = session.record.turn(turn_id)
-        prompter.said(self, Said(text, seconds, self.number, self.sent_s))
+        prompter.said(self, Said(text, seconds, self.number))
         session.text(turn_id, text, final=True)
-        self.whole = False
+        self.whole, self.turn_s = False, seconds
         portions = round(seconds / CHUNK_S)
         size = 2 * round(SAMPLE_RATE * CHUNK_S)
         for portion in range(portions):

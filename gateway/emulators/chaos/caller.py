@@ -175,7 +175,7 @@ class CallPart:
         newer = self.current
         if newer is not None and newer is not agent and newer.state in (State.GREETING, State.SPEAKING):
             return False
-        return self.heard_s.get(agent.number, 0.0) >= agent.sent_s - _SLACK_S
+        return self.heard_s.get(agent.number, 0.0) - agent.turn_from_s >= agent.turn_s - _SLACK_S
 
     async def _speak(self) -> None:
         """Take the turn, and give it up with the last word."""

@@ -143,6 +143,8 @@ class Cast:
         """An agent has begun to say something."""
         call = self.calls.get(part.call or 0)
         if call is not None:
+            # What was sent before need not have been heard: a gateway may keep repeated words to itself.
+            said.before_s = part.turn_from_s = call.heard_s.get(part.number, 0.0)
             call.said.append(said)
 
     def _place_in(self, part: AgentPart, number: int | None) -> None:
