@@ -38,7 +38,7 @@ class Habits:
     """
 
     exchanges: int = 5
-    speech_s: float = 0.4
+    speech_s: float = 0.9
     pause_s: float = 0.1
     patience_s: float = 25.0
 
