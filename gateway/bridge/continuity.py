@@ -14,6 +14,8 @@ from gateway.wire.agent_session import ResponseAudio, SessionStarted
 
 _VOICED_MS: Final = 600.0
 """The caller was heard by us for so long, and the agent's session took no notice: it may be dead."""
+_WORD_MS: Final = 200.0
+"""The shortest word."""
 _DARK_S: Final = 1.0
 """And is silent since."""
 _PATIENT_S: Final = 2.5
@@ -88,7 +90,7 @@ class Continuity(Core):
         self.report.detail = reason
         commands: list[Command] = []
         # What the caller was just saying goes with the session: the next one must take it up.
-        waits = self._interrupted or self._air.owed in (Owed.ANSWER, Owed.NOTICE)
+        waits = self._interrupted or self._unnoticed or self._air.owed in (Owed.ANSWER, Owed.NOTICE)
         self._interrupted = False
         if self._agent is AgentLeg.JOINED:
             leaving = self._phase is Phase.DRAINING  # and so are its last words, as far as they came
@@ -102,6 +104,12 @@ class Continuity(Core):
         if self._phase is Phase.PARKED and not final:
             return commands  # another one is called when the caller is back
         return commands + self._go_without(reason, now)
+
+    @property
+    def _unnoticed(self) -> bool:
+        """Whether the caller has said something, a "yes" perhaps, since the session last gave a sign."""
+        silent = self._noticed_at == self._agent_heard_at
+        return silent and self._caller.voiced_ms >= _WORD_MS
 
     def _go_without(self, reason: str, now: float) -> list[Command]:
         """There will be no agent any more."""

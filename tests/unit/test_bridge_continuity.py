@@ -409,6 +409,16 @@ def test_a_caller_whom_the_session_does_not_notice_is_noticed() -> None:
     assert past(drive).caller_waits
 
 
+def test_a_short_word_into_a_dead_session_is_asked_for_again() -> None:
+    drive = Drive()
+    drive.say("one", "Do you want tea?", 300)
+    for sequence in range(1, 101):
+        drive.feed(media_stream.Media(LOUD if 75 < sequence <= 90 else SILENCE, sequence))
+        drive.wait(0.02)
+    drive.feed(LOST)
+    assert (past(drive).caller_waits, past(drive).repeat) == (True, "")
+
+
 def test_a_short_noise_is_no_word_of_the_callers() -> None:
     drive = Drive()
     for sequence in range(1, 301):
