@@ -30,6 +30,7 @@ class Continuity(Core):
     _joined_at = 0.0
     _agent_heard_at = 0.0  # any message at all
     _noticed_at = -1.0
+    _doubted = False
     _look_at: float | None = None
     _talks_since: float | None = None
     _greets = False
@@ -249,12 +250,20 @@ class Continuity(Core):
         if self._noticed_at != self._agent_heard_at:  # whatever the agent said, it is alive
             self._noticed_at = self._agent_heard_at
             self._caller.reset_voiced()
+            self._doubted = False
             return
-        voiced_at = self._caller.voiced_at
-        if voiced_at is None or self._air.owed is not Owed.NOTHING or self._caller.voiced_ms < _VOICED_MS:
+        voiced_at, telling_ms = self._caller.voiced_at, _WORD_MS if self._doubted else _VOICED_MS
+        if voiced_at is None or self._air.owed is not Owed.NOTHING or self._caller.voiced_ms < telling_ms:
             return
         if now - voiced_at > _DARK_S:
             self._air.owe(Owed.NOTICE, voiced_at)
+
+    def _doubt_agent(self, now: float) -> list[Command]:
+        """The session may be dead: the shortest word of the caller's is one that nobody heard."""
+        if self._attentive and self._noticed_at == self._agent_heard_at:
+            self._doubted = True
+            self._listen(now)
+        return []
 
     def _may_renew(self, now: float) -> bool:
         """Whether the session is so old that a new one should be had while nobody would notice."""

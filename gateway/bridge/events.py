@@ -43,6 +43,11 @@ class AgentLost:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentDoubted:
+    """The agent's connection does not answer as soon as a live one does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Briefed:
     """It is known whether the agent speaks first."""
 
@@ -128,6 +133,7 @@ ShellEvent = (
     | CallerLost
     | CarrierEnded
     | AgentLost
+    | AgentDoubted
     | Briefed
     | ToolFinished
     | TransferFinished

@@ -143,6 +143,8 @@ class Bridge(Rules):
                 return self._call_over(status, now)
             case events.AgentLost(reason=reason, final=final):
                 return self._agent_lost(reason, now, final=final)
+            case events.AgentDoubted():
+                return self._doubt_agent(now)
             case events.Briefed(greets=greets):
                 self._greets = greets
                 return []

@@ -6,9 +6,10 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway.bridge.events import AgentLost, Event, Leg, Malformed
+from gateway.bridge.events import AgentDoubted, AgentLost, Event, Leg, Malformed
 from gateway.calls.plan import Words
-from gateway.clients.agent_socket import AgentSocket, LostSocket
+from gateway.clients.agent_socket import AgentSocket
+from gateway.clients.agent_socket_terms import LostSocket
 from gateway.clients.vatel import Vatel
 from gateway.errors import VendorError, VendorRejected, VendorTimeout, WireError
 from gateway.ids import ToolCallId
@@ -73,7 +74,7 @@ class AgentLine:
 
     async def _connect(self, words: Words, token: str) -> AgentSocket:
         url = self._vatel.session_url(token, words.agent_id, words.version_id)
-        return await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost)
+        return await AgentSocket.connect(url, on_message=self._read, on_lost=self._lost, on_late=self._late)
 
     def _read(self, message: bytes) -> None:
         try:
@@ -81,6 +82,9 @@ class AgentLine:
         except WireError:
             event = Malformed(Leg.AGENT)
         self._take(event)
+
+    def _late(self) -> None:
+        self._take(AgentDoubted())
 
     def _lost(self, lost: LostSocket) -> None:
         if lost.error is not None:  # raised while taking a message: a bug of ours

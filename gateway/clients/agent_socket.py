@@ -10,13 +10,13 @@ import functools
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, cast
 
 from picows import WSError, WSInvalidStatusError, WSInvalidURL, WSMsgType, WSTransport, ws_connect
 
 from gateway.clients.addresses import socket_for
+from gateway.clients.agent_socket_terms import LostSocket, SocketLimits
 from gateway.clients.frames import MUTE, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
 from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnreachable, VendorUnusable
 
@@ -24,36 +24,6 @@ INTERNAL_ERROR: Final = 1011
 
 OWN_STALL_S: Final = 0.25
 """A timer that comes later than this tells of a stall of this process, not of its peer."""
-
-
-@dataclass(frozen=True, slots=True)
-class SocketLimits:
-    """How long to wait and how much to hold, in seconds and bytes."""
-
-    open_timeout_s: float = 3.0
-    """From the first packet to the accepted upgrade."""
-    close_timeout_s: float = 1.0
-    """From our close frame until the connection is cut."""
-    ping_interval_s: float = 2.0
-    ping_timeout_s: float = 3.0
-    max_message_bytes: int = 4 * 1024 * 1024
-    max_backlog_bytes: int = 64 * 1024
-    """Above this, droppable messages are refused: about a second of caller audio."""
-    hard_backlog_bytes: int = 512 * 1024
-    """Above this, the connection is given up."""
-    kernel_buffer_bytes: int = 64 * 1024
-    """What the kernel may hold besides: with its default of megabytes a slow reader shows after a minute."""
-
-
-@dataclass(frozen=True, slots=True)
-class LostSocket:
-    """Why a socket is no more: ``clean`` means that the peer said so with a close frame."""
-
-    code: int | None
-    reason: str
-    clean: bool
-    error: Exception | None = None
-    """What ``on_message`` raised, if that was the reason: a bug of ours."""
 
 
 @functools.cache
@@ -76,14 +46,19 @@ class AgentSocket:
 
     ``on_message`` gets the payload of each message as bytes. No message is delivered before an awaited
     ``connect`` has returned. ``on_lost`` is called once, from the loop and never from inside another call,
-    unless ``close`` came first.
+    unless ``close`` came first; ``on_late`` whenever a ping is not answered as soon as a live peer would.
     """
 
     def __init__(
-        self, on_message: Callable[[bytes], None], on_lost: Callable[[LostSocket], None], limits: SocketLimits
+        self,
+        on_message: Callable[[bytes], None],
+        on_lost: Callable[[LostSocket], None],
+        on_late: Callable[[], None],
+        limits: SocketLimits,
     ) -> None:
         self._on_message = on_message
         self._on_lost = on_lost
+        self._on_late = on_late
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._state = State.OPENING
@@ -103,6 +78,7 @@ class AgentSocket:
         *,
         on_message: Callable[[bytes], None],
         on_lost: Callable[[LostSocket], None],
+        on_late: Callable[[], None] = lambda: None,
         limits: SocketLimits | None = None,
     ) -> "AgentSocket":
         """Open the session at ``url``.
@@ -114,7 +90,7 @@ class AgentSocket:
             VendorUnreachable: no connection, or no valid certificate.
         """
         limits = limits or SocketLimits()
-        opening = cls(on_message, on_lost, limits)
+        opening = cls(on_message, on_lost, on_late, limits)
         try:
             async with asyncio.timeout(limits.open_timeout_s):
                 await opening._open(url)
@@ -271,8 +247,14 @@ class AgentSocket:
         if usable(wire):
             wire.send_ping()
         self._pinged_at = self._loop.time()
-        timeout_s = self._limits.ping_timeout_s
-        self._watch(timeout_s, self._unanswered, self._pinged_at + timeout_s)
+        late_s = min(self._limits.ping_late_s, self._limits.ping_timeout_s)
+        self._watch(late_s, self._late, self._pinged_at + late_s)
+
+    def _late(self, due: float) -> None:
+        now, rest_s = self._loop.time(), max(0.0, self._limits.ping_timeout_s - self._limits.ping_late_s)
+        self._watch(rest_s, self._unanswered, now + rest_s)
+        if now - due <= OWN_STALL_S:  # else the answer may be waiting, as below
+            self._on_late()
 
     def _unanswered(self, due: float) -> None:
         # Timers run before the network is read: after a stall of our own the answer may be waiting.

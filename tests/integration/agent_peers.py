@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.clients.agent_socket import AgentSocket, LostSocket, SocketLimits
+from gateway.clients.agent_socket import AgentSocket
+from gateway.clients.agent_socket_terms import LostSocket, SocketLimits
 
 SECRET = "token-that-nobody-may-see"
 QUICK = SocketLimits(open_timeout_s=0.4, close_timeout_s=0.3, ping_interval_s=0.1, ping_timeout_s=0.2)
@@ -19,6 +20,7 @@ class Owner:
     def __init__(self) -> None:
         self.messages: list[bytes] = []
         self.lost: list[LostSocket] = []
+        self.late = 0
         self.told = asyncio.Event()
 
     def on_message(self, message: bytes) -> None:
@@ -29,9 +31,14 @@ class Owner:
         self.lost.append(lost)
         self.told.set()
 
+    def on_late(self) -> None:
+        self.late += 1
+
     async def open(self, port: int, limits: SocketLimits = QUICK, scheme: str = "ws") -> AgentSocket:
         url = f"{scheme}://localhost:{port}/v1/connection?token={SECRET}&agentId=a"
-        return await AgentSocket.connect(url, on_message=self.on_message, on_lost=self.on_lost, limits=limits)
+        return await AgentSocket.connect(
+            url, on_message=self.on_message, on_lost=self.on_lost, on_late=self.on_late, limits=limits
+        )
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(5):

@@ -7,7 +7,8 @@ import time
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from gateway.clients.agent_socket import AgentSocket, LostSocket, SocketLimits
+from gateway.clients.agent_socket import AgentSocket
+from gateway.clients.agent_socket_terms import LostSocket, SocketLimits
 from tests.integration.agent_peers import QUICK, Owner, accept, echo, idle, raw, vatel
 
 pytestmark = pytest.mark.anyio
@@ -79,7 +80,7 @@ async def test_a_peer_that_answers_pings_is_kept() -> None:
     async with vatel(idle) as port:
         agent = await owner.open(port)
         await asyncio.sleep(0.7)
-        assert (owner.lost, agent.closed) == ([], False)
+        assert (owner.lost, owner.late, agent.closed) == ([], 0, False)
         await agent.close()
 
 
@@ -120,6 +121,7 @@ async def test_a_black_hole_is_noticed_by_its_silence() -> None:
         await owner.open(port)
         await owner.until(lambda: owner.lost)
     assert owner.lost == [LostSocket(None, "no answer to a ping in 0.2 s", clean=False)]
+    assert owner.late == 1
     assert 0.25 < time.monotonic() - began < 1.0
 
 
@@ -130,7 +132,7 @@ async def test_a_stall_of_our_own_is_not_taken_for_one_of_the_peer() -> None:
         await asyncio.sleep(0.11)  # a ping is under way
         time.sleep(0.8)  # noqa: ASYNC251 - the point of the test
         await asyncio.sleep(0.3)
-        assert (owner.lost, agent.closed) == ([], False)
+        assert (owner.lost, owner.late, agent.closed) == ([], 0, False)
         await agent.close()
 
 

@@ -13,7 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from gateway.clients import agent_socket
-from gateway.clients.agent_socket import AgentSocket, SocketLimits
+from gateway.clients.agent_socket import AgentSocket
+from gateway.clients.agent_socket_terms import SocketLimits
 from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnreachable, VendorUnusable
 from tests.integration.agent_peers import QUICK, SECRET, Owner, accept, echo, raw, vatel
 

@@ -419,6 +419,24 @@ def test_a_short_word_into_a_dead_session_is_asked_for_again() -> None:
     assert (past(drive).caller_waits, past(drive).repeat) == (True, "")
 
 
+def test_a_short_word_to_a_session_that_may_be_dead_has_the_caller_told_something() -> None:
+    drive = Drive()
+    drive.say("one", "Do you want tea?", 300)
+    drive.feed(events.AgentDoubted())  # but it has just spoken
+    for sequence in range(1, 151):
+        drive.feed(media_stream.Media(LOUD if 75 < sequence <= 90 else SILENCE, sequence))
+        drive.wait(0.02)
+        if sequence == 145:
+            drive.feed(events.AgentDoubted())
+    drive.wait(1.4)
+    assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"]
+    drive.say("two", "Tea, then.", 300)
+    drive.wait(0.6)
+    drive.feed(events.AgentDoubted())
+    drive.wait(5.0)
+    assert len(drive.told(SilenceFilled)) == 1
+
+
 def test_a_short_noise_is_no_word_of_the_callers() -> None:
     drive = Drive()
     for sequence in range(1, 301):
