@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := $(VENV)/.bench-ready
-# Tests mostly wait for calls that take place in real time: more of them at once than there are cores.
-WORKERS ?= 4
+# Tests mostly wait for calls that take place in real time; more at once than this, and they wait for a core.
+WORKERS ?= 2
 
 .PHONY: demo test check unit chaos chaos-quick bench bench-ready coverage lock clean help
 

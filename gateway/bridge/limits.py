@@ -46,7 +46,8 @@ class Limits:
     answer_filler_s: float = 2.5
     answer_lost_s: float = 8.0
     tool_filler_s: float = 1.5
-    start_noise_s: float = 0.3  # a call begins without an agent, who mostly is there at once: then noise
+    start_noise_s: float = 0.7  # a call begins without an agent, who mostly is there by then
+    start_phrase_s: float = 0.7
     gap_noise_s: float = 0.0  # without an agent: noise is heard at once
     gap_phrase_s: float = 0.7  # and words within a second
     look_every_s: float = 0.5

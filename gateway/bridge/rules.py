@@ -44,7 +44,7 @@ class Rules(Absences):
         self._phase_deadline = now + self._limits.join_timeout_s
         commands = self._speech.open(now)
         if self._agent is AgentLeg.JOINING:
-            self._await_agent(now, self._limits.start_noise_s, self._limits.gap_phrase_s)
+            self._await_agent(now, self._limits.start_noise_s, self._limits.start_phrase_s)
         else:
             self._go_live(now)
             self._expect_words(now)

@@ -12,7 +12,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 
+from gateway.web.server import Config
 from gateway.web.socket_protocol import SocketProtocol
+from gateway.web.strangers import Strangers
 
 CAP = 65536
 
@@ -57,9 +59,10 @@ class App:
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[tuple[uvicorn.Server, int]]:
     """Serve in this loop; yield the server and its port."""
-    config = uvicorn.Config(
+    config = Config(
         app, port=0, ws=SocketProtocol, ws_max_size=CAP, log_config=None, lifespan="off", **options
     )
+    config.strangers = Strangers()
     server = uvicorn.Server(config)
     running = asyncio.ensure_future(server._serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it

@@ -200,7 +200,9 @@ async def running_gateway(
         chosen = settings_for(url, vatel.url, twilio.url, settings or {})
         output, trouble = stack.enter_context(_watched())
         # The emulated telephone is in this process: what comes late here was not late on any network.
-        usual = Limits(playout_lead_ms=chosen.playout_lead_ms, late_media_ms=0)
+        usual = Limits(
+            playout_lead_ms=chosen.playout_lead_ms, late_media_ms=0, start_noise_s=4.0, start_phrase_s=4.0
+        )
         bounds = replace(usual, **(limits or {}))
         gateway = app.build(chosen, bounds, keep=keep)
         config = server.config(gateway.app, "127.0.0.1", 0, strangers=gateway.strangers, loop="asyncio")

@@ -76,7 +76,8 @@ async def test_bad_messages_of_the_agent_are_dropped_and_counted_and_the_call_go
         await talk.line.wait_heard(0.5)
         await talk.call.hang_up()
         counts = (await rig.report(talk.call)).counts
-    assert counts["malformed_agent_messages"] == len(BAD_FROM_AGENT)
+    # One of them is a tool call whose arguments make no sense, and is answered.
+    assert counts["malformed_agent_messages"] == len(BAD_FROM_AGENT) - 1
     assert counts["unknown_agent_messages"] == 1
     assert heard(talk.line) == on_the_line(words(1, 0.5))
 

@@ -37,6 +37,7 @@ PLAIN = Limits(
     answer_lost_s=NEVER,
     tool_filler_s=NEVER,
     start_noise_s=NEVER,
+    start_phrase_s=NEVER,
     gap_noise_s=NEVER,
     gap_phrase_s=NEVER,
     look_every_s=NEVER,
