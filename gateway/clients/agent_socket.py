@@ -225,6 +225,8 @@ class AgentSocket:
 
     def _disconnected(self, wire: WSTransport) -> None:
         self._gone.set()
+        if self._timer is not None:
+            self._timer.cancel()
         self._epilogue = self._loop.create_task(_hear_out(wire))
         # picows closes by itself when a frame is malformed, and tells only here.
         sent = wire.close_handshake.sent if wire.close_handshake is not None else None
@@ -288,7 +290,7 @@ class AgentSocket:
         if not wire.is_disconnected:
             wire.disconnect()
             # A graceful end waits for a peer that may never read again.
-            self._loop.call_later(self._limits.close_timeout_s, wire.disconnect, False)
+            self._timer = self._loop.call_later(self._limits.close_timeout_s, wire.disconnect, False)
         self._loop.call_soon(self._on_lost, lost)
 
     def _abandon(self) -> None:

@@ -80,6 +80,7 @@ class SocketProtocol(asyncio.Protocol):
         self._paused = False
         self._end: Message | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._cutting: asyncio.TimerHandle | None = None
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -200,8 +201,7 @@ class SocketProtocol(asyncio.Protocol):
         self._inbox.clear()
         self._held_bytes = 0
         self._heard, self._ended, self._ears.hear = hear, ended, hear
-        if self._paused:
-            self._pause(False)
+        self._pause(False)
         if self._end is not None:
             ended(self._end["code"])
 
@@ -214,8 +214,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def _write(self, message: Message) -> None:
         wire = cast("WSTransport", cast("Wire", self._wire).transport)
-        text = message.get("text")
-        if text is not None:
+        if (text := message.get("text")) is not None:
             wire.send(TEXT, text)
         else:
             wire.send(WSMsgType.BINARY, message["bytes"])
@@ -316,17 +315,18 @@ class SocketProtocol(asyncio.Protocol):
         wire.violated = None
         self._phase = Phase.CLOSING
         write_close(wire.transport, code, reason)
-        if self._paused:
-            self._pause(False)
+        self._pause(False)
         self._tell_end(code, reason)
         self._cut_later()
 
     def _cut_later(self) -> None:
         """Bound how long a peer that reads or answers nothing is waited for."""
-        self._loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
+        self._cutting = self._cutting or self._loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
 
     def _lost(self, code: int) -> None:
         self._phase = Phase.LOST
+        if self._cutting is not None:
+            self._cutting.cancel()  # it would keep all of this alive until its time
         self._state.connections.discard(cast("Any", self))
         known(self._app_state)
         self._writable.set()

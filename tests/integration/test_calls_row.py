@@ -13,6 +13,7 @@ pytestmark = pytest.mark.anyio
 __all__ = ["anyio_backend"]
 CALLS = 40
 ROUNDS = 4
+AT_A_TIME = 8
 OURS = [
     tracemalloc.Filter(inclusive=True, filename_pattern=f"*/gateway/{part}/*")
     for part in ("calls", "bridge", "web", "wire", "audio", "clients")
@@ -33,11 +34,11 @@ async def test_calls_in_a_row_leave_no_task_no_socket_and_hardly_any_memory() ->
     async with running_gateway(script=TINY, behaviour=AT_ONCE, speed=SPEED) as rig:
         tracemalloc.start()
         try:
-            await row(rig.call, 20, 20)
+            await row(rig.call, 20, AT_A_TIME)
             tasks, grown = len(asyncio.all_tasks()), list[int]()
             for _ in range(ROUNDS):  # caches fill until they are full: one round without growth is proof
                 before = await held_bytes(rig)
-                await row(rig.call, CALLS, 20)
+                await row(rig.call, CALLS, AT_A_TIME)
                 grown.append(await held_bytes(rig) - before)
                 assert len(asyncio.all_tasks()) <= tasks
                 if grown[-1] / CALLS < 1024:
