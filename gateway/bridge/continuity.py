@@ -47,7 +47,9 @@ class Continuity(Core):
     def _take_up(self) -> Past | None:
         """What the first agent is told of a call that began elsewhere; nothing of one that begins here."""
         lines = self._history.lines()
-        return Past(lines, caller_waits=lines[-1].voice is Voice.CALLER) if lines else None
+        if not lines:
+            return None
+        return Past(lines, self._requests.desk.traces(), caller_waits=lines[-1].voice is Voice.CALLER)
 
     def _await_agent(self, now: float, noise_s: float, phrase_s: float) -> None:
         """The caller is on the line, and no agent is: let them hear that they are not alone."""

@@ -1,7 +1,5 @@
 """The parts of one call, how far it has come, and how it ends: what all of its rules stand on."""
 
-from collections.abc import Iterable
-
 from gateway.audio.clips import Clips
 from gateway.bridge.account import Account
 from gateway.bridge.caller import CallerLeg
@@ -10,7 +8,7 @@ from gateway.bridge.deadair import DeadAir
 from gateway.bridge.farewell import Departure, Finale, Leaving
 from gateway.bridge.filler import Filler
 from gateway.bridge.health import Health
-from gateway.bridge.history import History, Line
+from gateway.bridge.history import History, Past
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.phases import AgentLeg, Phase
 from gateway.bridge.recovery import Recovery
@@ -23,20 +21,21 @@ class Core:
     """The state of one call."""
 
     def __init__(
-        self, limits: Limits, book: ToolBook, clips: Clips | None = None, past: Iterable[Line] = ()
+        self, limits: Limits, book: ToolBook, clips: Clips | None = None, past: Past | None = None
     ) -> None:
+        past = past or Past()
         self._limits = limits
         self._phase = Phase.WAITING
         self._agent = AgentLeg.JOINING
         self._caller = CallerLeg(limits)
         self._speech = AgentSpeech(limits)
-        self._requests = Requests(limits, book)
+        self._requests = Requests(limits, book, past.tools)
         self._health = Health(limits)
         self._departure = Departure(limits, self._speech, self._requests.desk)
         self._recovery = Recovery(limits)
         self._air = DeadAir(limits)
         self._filler = Filler(limits, clips or Clips(), self._speech)
-        self._history = History(past)
+        self._history = History(past.lines)
         self._phase_deadline: float | None = None
         self._admitted_at: float | None = None
         self._account = Account(self._caller, self._speech, self._requests.desk, self._history)

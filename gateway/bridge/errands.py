@@ -1,6 +1,7 @@
 """What was done for the agent in a call: for the next one to know, and so that nothing is done twice."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,7 +29,8 @@ class _Errand:
 class Errands:
     """The tool calls of a call, the newest of them. Times are seconds of the bridge's clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: Iterable[ToolTrace] = ()) -> None:
+        self._before = tuple(done)[-_KEPT:]  # by another process, which had the call then
         self._errands: deque[_Errand] = deque(maxlen=_KEPT)
 
     def begin(self, call: ToolCall) -> None:
@@ -53,7 +55,7 @@ class Errands:
 
     def traces(self) -> tuple[ToolTrace, ...]:
         """All of it, the oldest first."""
-        return tuple(
+        since = tuple(
             ToolTrace(
                 errand.call.name,
                 msgspec.json.encode(errand.call.arguments).decode()[:_LONGEST],
@@ -61,6 +63,7 @@ class Errands:
             )
             for errand in self._errands
         )
+        return (*self._before, *since)[-_KEPT:]
 
 
 def same(one: ToolCall, other: ToolCall) -> bool:

@@ -1,6 +1,5 @@
 """One call. Feed one event; carry out all of its commands, in order, before the next. Time is an argument."""
 
-from collections.abc import Iterable
 from typing import assert_never
 
 from gateway.audio.clips import Clips
@@ -9,7 +8,7 @@ from gateway.bridge.commands import Command, FallBack, HangUp, Release
 from gateway.bridge.deadlines import earliest
 from gateway.bridge.events import Event
 from gateway.bridge.farewell import Finale
-from gateway.bridge.history import Line
+from gateway.bridge.history import Past
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.phases import AgentLeg, Phase
 from gateway.bridge.report import Ending
@@ -26,7 +25,7 @@ class Bridge(Rules):
     """One call: a caller's leg, an agent's leg, and what passes between."""
 
     def __init__(
-        self, limits: Limits, book: ToolBook, clips: Clips | None = None, past: Iterable[Line] = ()
+        self, limits: Limits, book: ToolBook, clips: Clips | None = None, past: Past | None = None
     ) -> None:
         super().__init__(limits, book, clips, past)
         self._greets = limits.agent_greets

@@ -1,5 +1,6 @@
 """What the agent asks for: tools of the user's, keys of the caller's, and the end of the call."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from gateway.bridge.commands import Command, Tell
@@ -7,6 +8,7 @@ from gateway.bridge.deadlines import earliest
 from gateway.bridge.digits import Collected, DigitCollector
 from gateway.bridge.events import ToolFinished
 from gateway.bridge.farewell import Finale, Leaving
+from gateway.bridge.history import ToolTrace
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.report import OptedOut
 from gateway.bridge.tools import ToolDesk, error_code, json_output, unreadable
@@ -30,10 +32,10 @@ _MOST_PLAYED: Final = 64
 class Requests:
     """The tools of one call, the built-in ones included."""
 
-    def __init__(self, limits: Limits, book: ToolBook) -> None:
+    def __init__(self, limits: Limits, book: ToolBook, done: Iterable[ToolTrace] = ()) -> None:
         self._transfer_numbers = book.transfer_numbers
         self._digits = DigitCollector(limits)
-        self.desk = ToolDesk(limits, book)
+        self.desk = ToolDesk(limits, book, done)
 
     def deadline(self, idle_since: float | None) -> float | None:
         """When a tool runs out of time, or the wait for a key is over."""

@@ -1,6 +1,7 @@
 """The agent's tool calls: each is answered exactly once, with a result, an error or a timeout."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,13 +36,13 @@ class _Running:
 class ToolDesk:
     """Keeps the account of tool calls: running, queued, answered."""
 
-    def __init__(self, limits: Limits, book: ToolBook) -> None:
+    def __init__(self, limits: Limits, book: ToolBook, done: Iterable[ToolTrace] = ()) -> None:
         self._limits = limits
         self._book = book
         self._running: dict[ToolCallId, _Running] = {}
         self._queued: deque[tuple[ToolCall, float]] = deque()
         self._answered: deque[ToolCallId] = deque(maxlen=_ANSWERED_KEPT)
-        self._errands = Errands()
+        self._errands = Errands(done)
         self.repeated = 0
         self.late = 0
 

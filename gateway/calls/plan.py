@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.bridge.history import Line
+from gateway.bridge.history import Past
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.clients.vatel.agent import VersionId
 from gateway.ids import E164, AgentId
@@ -63,7 +63,7 @@ class Plan:
         callback_url: Where the events of the call go; empty for the default.
         api_key_id: The key that asked for the call.
         metadata: What the customer attached.
-        past: What was said before this process took the call over; empty for a call that begins here.
+        past: What was said and done before this process took the call over; empty where it begins here.
         epoch: How often the call was taken over.
         began: When a call that was taken over was taken first.
     """
@@ -80,7 +80,7 @@ class Plan:
     callback_url: str = field(default="", repr=False)
     api_key_id: KeyId | None = None
     metadata: Json = field(default_factory=dict, repr=False)
-    past: tuple[Line, ...] = field(default=(), repr=False)
+    past: Past = field(default=Past(), repr=False)
     epoch: int = 0
     began: datetime | None = None
 

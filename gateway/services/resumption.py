@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.bridge.history import Line
+from gateway.bridge.history import Past
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.calls.plan import Parties, Plan, Words
 from gateway.clients.vatel.agent import VersionId
@@ -87,7 +87,7 @@ def _encoded(resume: _Resume) -> str:
 
 def revived(
     lease: Lease,
-    past: tuple[Line, ...],
+    past: Past,
     defaults: Defaults,
     words_again: Callable[[Parties, str], Words],
     *,
@@ -97,7 +97,7 @@ def revived(
 
     Args:
         lease: The call.
-        past: What was said in it.
+        past: What was said and done in it.
         defaults: This process's own tools and bounds, within which the call stays.
         words_again: What the agent is told, where it was not known yet when its process was lost.
         gone_s: How long the call has lasted.

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from gateway import logs
-from gateway.bridge.history import Line, Voice
+from gateway.bridge.history import Line, Past, ToolTrace, Voice
 from gateway.bridge.report import Ending
 from gateway.calls.documents import Documents
 from gateway.calls.entries import happening
@@ -26,7 +29,7 @@ from gateway.store.database import Database
 from gateway.store.errors import StoreError
 from gateway.store.identifiers import CallId, made_at
 from gateway.store.leases import Lease, State
-from gateway.store.records import Turn, ended
+from gateway.store.records import ended
 from gateway.wire import twiml
 from gateway.wire.call_status import CallProgress, CallStatus, Origin
 
@@ -42,6 +45,8 @@ _PAUSE_S: Final = 1.0
 _YOUNG: Final = timedelta(minutes=2)
 """A call this young may have been lost before its lease was written."""
 _INBOUND: Final = "inbound"
+_UNKNOWN: Final = '{"error":"outcome_unknown"}'
+"""What came of a tool whose process was lost: it may have run, and is not to be run again unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Succession:
             # Of many calls at once few ask the database: each connection more would have to be opened first.
             async with asyncio.timeout(_ASKING_S), self._few, estate.database.write(_ASKING_S) as connection:
                 lease = await leases.take_over(connection, call_id, call_sid, estate.owner)
-                said = () if lease is None else _said(await conversations.turns_of(connection, call_id))
+                past = Past() if lease is None else await _past(connection, call_id)
         except (StoreError, TimeoutError) as error:
             self._log.warning("call can't be taken over", call_sid=call_sid, error=str(error))
             return None
@@ -96,7 +101,7 @@ class Succession:
         if lease is None:
             return self._begin(call_id, progress, origin)
         try:
-            plan = self._plan(lease, said)
+            plan = self._plan(lease, past)
         except NotResumable:
             return None
         if lease.state is State.OVER:
@@ -135,8 +140,8 @@ class Succession:
                 await leases.hand_over(connection, [lease.call_id], estate.owner)
             return
         async with estate.database.read(_WRITING_S) as connection:
-            said = _said(await conversations.turns_of(connection, lease.call_id))
-        plan = self._plan(lease, said)
+            past = await _past(connection, lease.call_id)
+        plan = self._plan(lease, past)
         if estate.registry.standing(lease.call_sid) is Standing.LIVE:
             return
         if lease.recoveries > MOST_RECOVERIES:
@@ -155,21 +160,23 @@ class Succession:
         legs = self._estate.twilio.calls.list(Wanted(parent_sid=call_sid), most=_MOST_LEGS)
         return any([not leg.status.final async for leg in legs])
 
-    def _plan(self, lease: Lease, said: tuple[Line, ...]) -> Plan:
+    def _plan(self, lease: Lease, past: Past) -> Plan:
         """The plan of a call as its lease has it.
 
         Raises:
             NotResumable: the lease can't be read.
         """
         gone_s = max(0.0, (self._now() - lease.created_at).total_seconds())
-        return revived(lease, said, self._estate.defaults, self._words_again, gone_s=gone_s)
+        return revived(lease, past, self._estate.defaults, self._words_again, gone_s=gone_s)
 
     def _words_again(self, parties: Parties, call_sid: str) -> Words:
         return self._estate.plans.words_again(parties, CallSid(call_sid))
 
     def _admit(self, lease: Lease, plan: Plan) -> str:
         self._note(lease.call_id, "taken_over", lease.epoch)
-        self._log.info("call taken over", call_sid=lease.call_sid, epoch=lease.epoch, lines=len(plan.past))
+        self._log.info(
+            "call taken over", call_sid=lease.call_sid, epoch=lease.epoch, lines=len(plan.past.lines)
+        )
         return self._estate.registry.admit(plan, lease.call_sid)
 
     def _begin(self, call_id: CallId, progress: CallProgress, origin: Origin) -> str | None:
@@ -205,6 +212,14 @@ class Succession:
         self._estate.put(happening(call_id, what, self._now(), data))
 
 
-def _said(turns: tuple[Turn, ...]) -> tuple[Line, ...]:
-    """What was said and heard."""
-    return tuple(Line(Voice(turn.who.value), turn.heard_text) for turn in turns if turn.heard_text)
+async def _past(connection: AsyncConnection, call_id: CallId) -> Past:
+    """What was said, heard and done in a call."""
+    turns = await conversations.turns_of(connection, call_id)
+    runs = await conversations.tools_of(connection, call_id)
+    return Past(
+        lines=tuple(Line(Voice(turn.who.value), turn.heard_text) for turn in turns if turn.heard_text),
+        tools=tuple(
+            ToolTrace(run.name, msgspec.json.encode(run.arguments).decode(), run.output or _UNKNOWN)
+            for run in runs
+        ),
+    )

@@ -44,8 +44,11 @@ async def recorded(at: Cluster, talk: Conversation) -> tuple[calls.Call, list[st
 
 
 async def test_a_call_outlives_its_process_and_the_next_agent_knows_what_was_said() -> None:
-    async with cluster() as at:
+    async with cluster(settings={"GATEWAY_TOOLS": "gateway.cli.demo_tools"}) as at:
         first = await talk(at)
+        asked = first.session.tool_call("lookup_order", {"order": "4711"})
+        await until(lambda: asked in first.session.record.tool_outputs)
+        await asyncio.sleep(1.5)  # records are written a little later
         at.nodes[0].signal(signal.SIGKILL)
         killed_at = at.twilio.now
         session = await at.vatel.joined(10)
@@ -56,6 +59,8 @@ async def test_a_call_outlives_its_process_and_the_next_agent_knows_what_was_sai
         prompt = session.record.token_request.prompt or ""
         assert "Your code is 4711." in prompt
         assert "My name is Ada." in prompt
+        assert "lookup_order" in prompt
+        assert "on its way" in prompt
         await first.call.hang_up()
         call, said = await recorded(at, first)
     assert verbs(first.call) == ["Connect", "Stream", "Redirect", "Connect", "Stream"]

@@ -1,13 +1,12 @@
 """A bridge in virtual time, whose caller hears all that it is sent, and whose agents and streams may go."""
 
 from collections import deque
-from collections.abc import Iterable
 from typing import TypeVar
 
 from gateway.audio.clips import ClipName, Clips
 from gateway.bridge import commands, events
 from gateway.bridge.commands import Command
-from gateway.bridge.history import Line
+from gateway.bridge.history import Past
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.machine import Bridge
 from gateway.bridge.report import Note
@@ -43,7 +42,7 @@ class Drive:
         limits: Limits = CALM,
         *,
         clips: Clips = CLIPS,
-        past: Iterable[Line] = (),
+        past: Past | None = None,
         book: ToolBook = BOOK,
         open_line: bool = True,
     ) -> None:

@@ -487,8 +487,9 @@ def test_a_session_is_not_changed_while_a_tool_runs_or_an_answer_is_owed() -> No
 @pytest.mark.parametrize("last", list(Voice))
 def test_a_call_that_was_taken_over_is_taken_up(last: Voice) -> None:
     lines = (Line(Voice.AGENT, "Hello."), Line(last, "What is your name?"))
-    drive = Drive(past=lines, open_line=False)
-    assert past(drive) == Past(lines, caller_waits=last is Voice.CALLER)
+    tools = tuple(ToolTrace("lookup", str(number), "done") for number in range(25))
+    drive = Drive(past=Past(lines, tools), open_line=False)
+    assert past(drive) == Past(lines, tools[-20:], caller_waits=last is Voice.CALLER)
     drive.feed(started())
     drive.feed(start())
     drive.wait(2.0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.bridge.history import Line, Voice
+from gateway.bridge.history import Line, Past, ToolTrace, Voice
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.calls.plan import Parties, Plan, Words
 from gateway.ids import E164, AgentId, CallSid
@@ -19,7 +19,7 @@ HUMAN, OTHER = E164("+14155550199"), E164("+14155550198")
 WORDS = Words(agent_id=AgentId("agent"), first_message="Hello, Ada.", prompt="Be kind.", variables={"a": 1})
 AGAIN = Words(agent_id=AgentId("another"))
 DEFAULTS = Defaults(AgentId("default"), ToolBook({"look": 5.0, "book": 9.0}, (HUMAN,)), Limits())
-PAST = (Line(Voice.AGENT, "Hello."), Line(Voice.CALLER, "I am Ada."))
+PAST = Past((Line(Voice.AGENT, "Hello."), Line(Voice.CALLER, "I am Ada.")), (ToolTrace("lookup", "{}", "1"),))
 BEGAN = datetime(2026, 11, 25, tzinfo=UTC)
 
 
@@ -70,20 +70,22 @@ def test_a_call_goes_on_as_it_was_planned() -> None:
 
 
 def test_a_process_grants_no_tool_it_does_not_have_itself() -> None:
-    plan = revived(lease(written(PLAN, WORDS)), (), DEFAULTS, again)
+    plan = revived(lease(written(PLAN, WORDS)), Past(), DEFAULTS, again)
     assert plan.book == ToolBook({"look": 5.0}, (HUMAN, OTHER))
 
 
 def test_a_call_near_its_end_has_a_minute_left() -> None:
-    assert revived(lease(written(PLAN, WORDS)), (), DEFAULTS, again, gone_s=599.0).limits.max_call_s == 60.0
+    assert (
+        revived(lease(written(PLAN, WORDS)), Past(), DEFAULTS, again, gone_s=599.0).limits.max_call_s == 60.0
+    )
 
 
 def test_words_that_were_not_known_yet_are_looked_for_again() -> None:
-    plan = revived(lease(written(PLAN, None)), (), DEFAULTS, again)
+    plan = revived(lease(written(PLAN, None)), Past(), DEFAULTS, again)
     assert asyncio.run(plan.words()) == AGAIN  # type: ignore[arg-type]  # it is a coroutine
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"direction": "sideways"}', "\ud800"])
 def test_what_can_t_be_read_is_no_plan(text: str) -> None:
     with pytest.raises(NotResumable):
-        revived(lease(text), (), DEFAULTS, again)
+        revived(lease(text), Past(), DEFAULTS, again)
