@@ -7,7 +7,7 @@ BENCH  := $(VENV)/.bench-ready
 # Tests mostly wait for calls that take place in real time; more at once than this, and they wait for a core.
 WORKERS ?= 2
 
-.PHONY: demo test check unit chaos chaos-quick bench bench-ready coverage lock clean help
+.PHONY: demo test check unit chaos chaos-quick bench bench-ready lock clean help
 
 help:            ## List the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -21,15 +21,12 @@ test: $(READY)   ## Unit and integration tests
 unit: $(READY)   ## The tests of the pure core, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-check: $(READY)  ## Style, format, layers, types and unit tests
+check: $(READY)  ## Style, format, layers, types, and the unit tests, which must cover audio, wire and bridge whole
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/unit
-
-coverage: $(READY)  ## audio, wire and bridge must be covered whole by their own tests
-	$(BIN)/python -m pytest tests/unit --cov=gateway.audio --cov=gateway.wire --cov=gateway.bridge \
+	$(BIN)/python -m pytest tests/unit -n $(WORKERS) --cov=gateway.audio --cov=gateway.wire --cov=gateway.bridge \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 chaos: $(READY)  ## Break everything calls depend on, and measure what callers hear; 15 minutes
