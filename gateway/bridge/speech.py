@@ -40,6 +40,7 @@ class AgentSpeech:
         self._repeating = False  # the session's first turn was heard from the one before it
         self._repeated: TurnId | None = None
         self._tells_finals = False  # this agent says when a turn is over
+        self._will_tell = False  # and this one has said that it was not
         self.first_audio_ms: float | None = None
         self.late_chunks = 0
         self.dropped = 0
@@ -98,6 +99,7 @@ class AgentSpeech:
     def say(self, event: ResponseAudio, now: float) -> list[Command]:
         """Play a chunk of a turn, unless that turn was cut."""
         self._tells_finals = self._tells_finals or event.is_final
+        self._will_tell = self._will_tell or event.says_so
         if self._repeating and self._is_repeated(event.turn_id):
             self._repeating = not event.is_final
             return []
@@ -128,7 +130,7 @@ class AgentSpeech:
         """The agent is gone: what it said to its end is heard, what it was saying is over soon."""
         turn, self._playing = self._playing, None
         commands = [] if turn is None else self._feed(turn, self._converted() + self._filter.flush(), now)
-        if not self._tells_finals and now - self.playout.fed_at > _WHOLE_S:
+        if not (self._tells_finals or self._will_tell) and now - self.playout.fed_at > _WHOLE_S:
             for whole in self._turns.speaking_turns():
                 whole.spoken = True
         for broken in self._turns.break_off():
@@ -148,7 +150,8 @@ class AgentSpeech:
             repeating: Its first turn is the one that was heard last, and is not to be heard again.
         """
         self._session = f"{epoch}:"
-        self._repeating, self._repeated, self._tells_finals = repeating, None, False
+        self._repeating, self._repeated = repeating, None
+        self._tells_finals = self._will_tell = False
 
     def suspend(self, now: float) -> None:
         """The stream is gone; what is said waits for another one."""

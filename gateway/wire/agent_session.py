@@ -37,6 +37,8 @@ class ResponseAudio(msgspec.Struct, frozen=True, gc=False):
     turn_id: TurnId
     audio: bytes
     is_final: bool = False
+    says_so: bool = False
+    """Whether it was said that the chunk is final, or is not: this server tells when a turn is over."""
 
     def __repr__(self) -> str:
         return f"ResponseAudio({self.turn_id!r}, {len(self.audio)} bytes, is_final={self.is_final})"
@@ -199,7 +201,10 @@ def parse(text: str | bytes) -> Message:
         return Unknown(_kinds.unknown(text, error))
     match frame:
         case _AudioFrame(data=audio):
-            return ResponseAudio(TurnId(_id(audio.turn_id)), audio.audio or b"", bool(audio.is_final))
+            final = audio.is_final
+            return ResponseAudio(
+                TurnId(_id(audio.turn_id)), audio.audio or b"", bool(final), final is not None
+            )
         case _TextFrame(data=said):
             return ResponseText(TurnId(_id(said.turn_id)), _text(said.text), bool(said.is_final))
         case _TranscriptFrame(data=heard):

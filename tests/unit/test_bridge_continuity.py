@@ -9,10 +9,10 @@ from gateway.bridge import events
 from gateway.bridge.commands import AnswerTool, FallBack, HangUp, JoinAgent, Play, RunTool, SendAudio
 from gateway.bridge.history import Line, Past, ToolTrace, Voice
 from gateway.bridge.report import AgentBack, AgentMissed, Ending, SilenceFilled
-from gateway.ids import ToolCallId
+from gateway.ids import ToolCallId, TurnId
 from gateway.wire import agent_session, media_stream
 from tests.unit.bridge_drive import CALM, LOST, LOUD, Drive, start, started
-from tests.unit.bridge_talk import tool
+from tests.unit.bridge_talk import pcm, tool
 
 SILENCE = bytes([0xFF]) * 160
 STOPPED = agent_session.SpeechStopped()
@@ -80,6 +80,16 @@ def test_what_was_said_whole_before_is_heard_whole() -> None:
     turns = {str(turn.turn_id): turn for turn in drive.bridge.report.turns}
     assert (turns["one"].heard_text, turns["one"].cut, turns["two"].cut) == (LONG, False, True)
     assert turns["two"].heard_ms <= 400
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_first_turn_is_only_known_to_be_unfinished_if_the_agent_says_so(says_so: bool) -> None:
+    drive = Drive()
+    drive.feed(agent_session.ResponseText(TurnId("one"), LONG, True))
+    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(800), is_final=False, says_so=says_so))
+    drive.wait(3.0)
+    drive.feed(LOST)
+    assert (past(drive).repeat == LONG, bool(past(drive).unheard)) == (not says_so, says_so)
 
 
 def test_an_agent_that_had_said_everything_is_replaced_unnoticed() -> None:

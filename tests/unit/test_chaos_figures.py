@@ -51,6 +51,7 @@ def test_it_is_known_when_each_fact_of_a_turn_sounds() -> None:
 def test_what_a_session_was_not_told_and_what_it_must_not_know_are_troubles() -> None:
     expected = Expected(frozenset({Fact(1, 1)}), frozenset({Fact(1, 2)}))
     assert expected.troubles("fact-1-1") == []
+    assert expected.troubles("", "fact-1-1 fact-1-2") == []
     assert expected.troubles("fact-1-2 fact-2-1") == [
         "fact-1-1 was heard, and the new session was not told",
         "fact-1-2 was not heard, and the new session was told",

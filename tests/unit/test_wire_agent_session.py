@@ -43,7 +43,8 @@ def tool_call(**data: Any) -> Message:
     [
         ({"audio": "AAA="}, ResponseAudio(TurnId(""), b"\0\0", is_final=False)),
         ({"turn_id": 7, "audio": ""}, ResponseAudio(TurnId("7"), b"", is_final=False)),
-        ({"turn_id": 0, "is_final": True}, ResponseAudio(TurnId("0"), b"", is_final=True)),
+        ({"turn_id": 0, "is_final": True}, ResponseAudio(TurnId("0"), b"", is_final=True, says_so=True)),
+        ({"is_final": False}, ResponseAudio(TurnId(""), b"", is_final=False, says_so=True)),
         ({"turn_id": None, "audio": None, "is_final": None}, ResponseAudio(TurnId(""), b"")),
         ({"turn_id": "t" * 300}, ResponseAudio(TurnId("t" * 200), b"")),
     ],

@@ -41,8 +41,8 @@ TO_TWILIO: dict[str, str] = {
 }
 FROM_VATEL: dict[str, vatel.Message] = {
     "session_started": vatel.SessionStarted(SessionId("5b0b8a52-6a0e-4f0e-9a53-0c1d7f2f9d11")),
-    "response_audio": vatel.ResponseAudio(TurnId("turn_1"), PCM, is_final=False),
-    "response_audio-last": vatel.ResponseAudio(TurnId("turn_1"), b"", is_final=True),
+    "response_audio": vatel.ResponseAudio(TurnId("turn_1"), PCM, is_final=False, says_so=True),
+    "response_audio-last": vatel.ResponseAudio(TurnId("turn_1"), b"", is_final=True, says_so=True),
     "response_text": vatel.ResponseText(TurnId("turn_1"), "Grüß Gott, how can I help?", is_final=True),
     "input_audio_transcript": vatel.InputAudioTranscript("When do you open", is_final=False),
     "speech_started": vatel.SpeechStarted(emulated=True),

@@ -77,7 +77,6 @@ class AgentPart:
         turn_s: How long its newest turn is.
         turn_from_s: How much of it the caller had heard before that turn.
         joined_s: When it started; ``None`` before.
-        whole: Whether the turn it says was sent to its end.
         tool_outputs: What tools answered.
 
     """
@@ -92,7 +91,6 @@ class AgentPart:
     turn_s: float = 0.0
     turn_from_s: float = 0.0
     joined_s: float | None = None
-    whole: bool = True
     muted: bool = False
     turns: int = 0
     tool_outputs: list[str] = field(default_factory=list)
@@ -103,10 +101,14 @@ class AgentPart:
         return self.session.record.token_request.first_message or ""
 
     @property
+    def prompt(self) -> str:
+        """What it was told to know."""
+        return self.session.record.token_request.prompt or ""
+
+    @property
     def told(self) -> str:
         """Everything it was told when it was opened."""
-        request = self.session.record.token_request
-        return f"{request.prompt or ''}\n{request.first_message or ''}"
+        return f"{self.prompt}\n{self.first_message}"
 
     async def play(self, prompter: Prompter) -> None:
         """Take part until the session is over."""
@@ -160,7 +162,7 @@ class AgentPart:
         turn = session.record.turn(turn_id)
         prompter.said(self, Said(text, seconds, self.number))
         session.text(turn_id, text, final=True)
-        self.whole, self.turn_s = False, seconds
+        self.turn_s = seconds
         portions = round(seconds / CHUNK_S)
         size = 2 * round(SAMPLE_RATE * CHUNK_S)
         for portion in range(portions):
@@ -170,7 +172,6 @@ class AgentPart:
             await self._until(lambda: turn.cut, CHUNK_S / FASTER)
             if turn.cut or session.ending or self.muted:
                 return
-        self.whole = True
         await self._until(lambda: turn.cut, session.remaining_s)
 
     async def _pause(self, seconds: float) -> None:

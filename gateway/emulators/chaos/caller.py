@@ -166,15 +166,13 @@ class CallPart:
 
     def _is_my_turn(self) -> bool:
         agent = next((part for part in reversed(self.sessions) if part.number == self.last_heard), None)
-        if agent is None or not agent.whole or self._quiet_s < QUIET_S:
+        if agent is None or self._quiet_s < QUIET_S:
             return False
         if sum(self.heard_s.values()) < self._answered_s:
             return False
         if agent.state in (State.GREETING, State.SPEAKING, State.THINKING, State.TOOL):
             return False
-        newer = self.current
-        if newer is not None and newer is not agent and newer.state in (State.GREETING, State.SPEAKING):
-            return False
+        # Whether a newer session is about to speak is nothing that a caller could know.
         return self.heard_s.get(agent.number, 0.0) - agent.turn_from_s >= agent.turn_s - _SLACK_S
 
     async def _speak(self) -> None:

@@ -173,7 +173,7 @@ class Cast:
                     known.add(fact)
                 elif ever <= said.before_s + begins - MARGIN_S:
                     unknown.add(fact)
-        return Expected(frozenset(known), frozenset(unknown))
+        return Expected(frozenset(known), frozenset(unknown - known))  # it may have been said again
 
     def foreign(self, call: CallPart) -> list[str]:
         """Samples, lines and tool results in a call that are another's."""

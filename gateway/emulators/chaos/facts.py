@@ -62,12 +62,21 @@ class Expected:
     known: frozenset[Fact]
     unknown: frozenset[Fact]
 
-    def troubles(self, told: str) -> list[str]:
-        """What is wrong with what it was told."""
-        named = facts_in(told)
+    def troubles(self, record: str, opening: str = "") -> list[str]:
+        """What is wrong with what it was told.
+
+        Args:
+            record: What it was told of the call so far.
+            opening: What it is to say first, which may well be new to the caller.
+        """
+        recorded = facts_in(record)
+        named = recorded | facts_in(opening)
         calls = {fact.call for fact in self.known | self.unknown}
         return [
             *(f"{fact} was heard, and the new session was not told" for fact in sorted(self.known - named)),
-            *(f"{fact} was not heard, and the new session was told" for fact in sorted(self.unknown & named)),
+            *(
+                f"{fact} was not heard, and the new session was told"
+                for fact in sorted(self.unknown & recorded)
+            ),
             *(f"{fact} is of another call" for fact in sorted(named) if calls and fact.call not in calls),
         ]

@@ -24,6 +24,9 @@ HUNG: Final = "hung"
 NEVER: Final = "never connected"
 GOODBYE: Final = "ended by the agent"
 
+_TURN_S: Final = 0.3
+"""From the end of a voice to the caller's taking the turn."""
+
 
 def hear(cast: Cast, call: CallPart) -> Hearing:
     """Listen to everything a caller heard; once for a call."""
@@ -78,14 +81,23 @@ def _measure(call: CallPart, strike: Strike, hearing: Hearing, outcome: Outcome)
     newer = [part for part in call.sessions if not lost or part.number > lost[0]]
     joined = next((part.joined_s for part in newer if part.joined_s is not None), None)
     agent_s = hearing.first_s(Heard.AGENT, since, but=lost)
-    if strike.own_turn:  # nobody owes the caller a word: the agent is back as soon as it listens
+    tail = max([since, *(each.end_s for each in hearing.stretches if each.session in lost)])
+    if strike.own_turn or _unnoticed(call, tail):
+        # Nobody owes the caller a word: the agent is back as soon as it listens.
         there = None if joined is None else joined - since
         outcome.measure(AGENT, there if agent_s is None else min(agent_s, there or agent_s))
         return
     outcome.measure(AGENT, agent_s)
-    tail = max([since, *(each.end_s for each in hearing.stretches if each.session in lost)])
-    outcome.measure(SOUND, hearing.first_s(Heard.NOISE, tail, but=lost))
-    outcome.measure(WORDS, hearing.first_s(Heard.WORDS, tail, but=lost))
+    # Words that were heard before the gateway was sure that the agent is gone count as heard at once.
+    struck = max([strike.at_s, *(each.end_s for each in hearing.stretches if each.session in lost)])
+    for measure, least in ((SOUND, Heard.NOISE), (WORDS, Heard.WORDS)):
+        heard_s = hearing.first_s(least, struck, but=lost)
+        outcome.measure(measure, None if heard_s is None else max(0.0, struck + heard_s - tail))
+
+
+def _unnoticed(call: CallPart, tail: float) -> bool:
+    """Whether the lost voice had said all it had to say, and the caller took the turn as if nothing were."""
+    return any(abs(start - tail) <= _TURN_S and end - start > _TURN_S for start, end in call.own)
 
 
 def told_right(cast: Cast, call: CallPart) -> list[str]:
@@ -96,5 +108,6 @@ def told_right(cast: Cast, call: CallPart) -> list[str]:
         after = [part for part in call.sessions if lost is not None and part.number > lost.number]
         if after:
             expected = cast.expected(call, strike.at_s, lost)
-            found += [f"session {after[0].number}: {each}" for each in expected.troubles(after[0].told)]
+            wrong = expected.troubles(after[0].prompt, after[0].first_message)
+            found += [f"session {after[0].number}: {each}" for each in wrong]
     return found
