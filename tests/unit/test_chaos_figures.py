@@ -7,7 +7,7 @@ import pytest
 from gateway.emulators.chaos.facts import Expected, Fact, Said, facts_in
 from gateway.emulators.chaos.faults import Kind
 from gateway.emulators.chaos.figures import Bound, Figure, Outcome, report
-from gateway.emulators.chaos.runner import chance
+from gateway.emulators.chaos.runner import Work, chance
 from gateway.emulators.chaos.script import Injection, Link, Phase, load
 from gateway.emulators.vatel.script import ScriptError
 
@@ -28,6 +28,23 @@ def test_a_report_counts_endings_and_tells_how_to_do_a_failure_again() -> None:
     made = report("half-open", "title", 7, 1.0, [good, bad], {"silence": Bound(max=3.0)})
     assert (made.endings, made.failed, made.passed) == ({"transferred": 1, "hung": 1}, [bad], False)
     assert made.replay(bad) == "vatel-gateway chaos --scenario half-open --seed 7 --only 1"
+
+
+def test_what_is_only_late_is_missed_and_does_not_make_a_run_unsound() -> None:
+    late = Outcome(0, ending="transferred", measures={"silence": [4.0]}, missed=["4.0 s of silence"])
+    made = report("cells", "title", 1, 1.0, [late], {"silence": Bound(max=3.0)})
+    assert (made.missed, made.sound, made.passed) == ([late], True, False)
+
+
+def test_what_may_never_happen_makes_a_run_unsound() -> None:
+    leak = Outcome(0, ending="over", measures={"left": [1.0]})
+    assert not report("short-calls", "title", 1, 1.0, [leak], {"left": Bound(max=0.0, always=True)}).sound
+
+
+def test_what_cannot_begin_in_time_is_left_out_but_the_first_is_played() -> None:
+    times = iter([9.0, 11.0])
+    work = Work([4, 5, 6], 10.0, lambda: next(times))
+    assert ([work.next(), work.next(), work.next(), work.next()], work.left_out) == ([4, 5, None, None], 1)
 
 
 def test_chance_is_the_same_for_the_same_seed_scenario_and_index() -> None:

@@ -71,7 +71,7 @@ class Node:
 
     def launch(self) -> None:
         """Start it, and do not wait."""
-        own = {"HOST": HOST, "PORT": str(self.port), "NODE_URL": self.url}
+        own = {"HOST": HOST, "PORT": str(self.port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "serve"],

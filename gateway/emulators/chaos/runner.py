@@ -5,15 +5,17 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.emulators.chaos.figures import Bound, Outcome, Report, report
+from gateway.emulators.chaos.figures import Bound, Figure, Outcome, Report, report
 from gateway.emulators.chaos.stage import Plan, Stage, set_stage
 from gateway.errors import GatewayError
 
 LONGEST_S: Final = 120.0
 """One call or cell is given up after so long: that is a failure of its own."""
+LATENESS: Final = "lateness of the kit itself (s)"
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,14 @@ class Profile:
         n: How many calls or cells.
         at_once: How many of them at once on one stage.
         stages: On how many stages side by side.
+        budget_s: How long it may take: what has not begun in time is left out. ``None``: as it takes.
 
     """
 
     n: int
     at_once: int = 1
     stages: int = 1
+    budget_s: float | None = None
 
 
 Play = Callable[[Stage, Outcome, random.Random], Awaitable[None]]
@@ -48,6 +52,8 @@ class Scenario:
         bounds: Of the measures.
         plan: How its stages are set.
         own_gateway: Whether it needs gateways of its own, to be started and killed.
+        after: Called once all that is played on a stage is over.
+        usual_s: How long one call or cell usually takes.
 
     """
 
@@ -60,6 +66,7 @@ class Scenario:
     plan: Plan = field(default_factory=Plan)
     own_gateway: bool = False
     after: Callable[[Stage, list[Outcome]], Awaitable[None]] | None = None
+    usual_s: float = 20.0
 
 
 Progress = Callable[[Outcome], None]
@@ -96,28 +103,84 @@ async def run(
     began = time.perf_counter()
     waiting = list(only) or list(range(profile.n))
     outcomes: list[Outcome] = []
+    lateness = Outcome(-1)
+    late_from = None if profile.budget_s is None else began + profile.budget_s - scenario.usual_s
 
     def done(outcome: Outcome) -> None:
         outcomes.append(outcome)
         told(outcome)
 
     stages = min(profile.stages, len(waiting))
+    work = Work(waiting, late_from)
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(stages):
-                made = set_stage(plan or scenario.plan)
-                group.create_task(_on_stage(scenario, made, profile.at_once, waiting, seed, done))
+            watching = group.create_task(_watch(lateness))
+            async with asyncio.TaskGroup() as playing:
+                for _ in range(stages):
+                    made = set_stage(plan or scenario.plan)
+                    playing.create_task(_on_stage(scenario, made, profile.at_once, work, seed, done))
+            watching.cancel()
     except* GatewayError as failed:
-        raise failed.exceptions[0] from None
+        raise _first(failed) from None
     outcomes.sort(key=lambda outcome: outcome.index)
-    return report(scenario.name, scenario.title, seed, time.perf_counter() - began, outcomes, scenario.bounds)
+    took_s = time.perf_counter() - began
+    made_of = report(scenario.name, scenario.title, seed, took_s, outcomes, scenario.bounds)
+    figures = [*made_of.figures, Figure.of(LATENESS, lateness.measures.get(LATENESS, []), Bound())]
+    return replace(made_of, figures=figures, left_out=work.left_out)
+
+
+class Work:
+    """What is to be played, handed out one by one as long as there is time.
+
+    Args:
+        waiting: The indices.
+        late_from: From when on none is handed out any more, by the clock; ``None``: all are.
+
+    """
+
+    def __init__(
+        self, waiting: list[int], late_from: float | None, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._waiting, self._late_from, self._clock = waiting, late_from, clock
+        self._begun = False
+        self.left_out = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def next(self) -> int | None:
+        """The next one; the first is played however late it is."""
+        if not self._waiting:
+            return None
+        if self._begun and self._late_from is not None and self._clock() > self._late_from:
+            self.left_out = len(self._waiting)
+            self._waiting.clear()
+            return None
+        self._begun = True
+        return self._waiting.pop(0)
+
+
+def _first(group: BaseExceptionGroup[GatewayError]) -> BaseException:
+    """The first exception of a group that may be of groups."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+async def _watch(lateness: Outcome) -> None:
+    """Measure how late this process itself is: then so are callers and agents, and no fault of a gateway."""
+    while True:
+        due = time.perf_counter() + _LOOK_S
+        await asyncio.sleep(_LOOK_S)
+        lateness.measure(LATENESS, max(0.0, time.perf_counter() - due))
 
 
 async def _on_stage(
     scenario: Scenario,
     made: AbstractAsyncContextManager[Stage],
     at_once: int,
-    waiting: list[int],
+    work: "Work",
     seed: int,
     done: Progress,
 ) -> None:
@@ -125,14 +188,14 @@ async def _on_stage(
         mine: list[Outcome] = []
 
         async def one_after_another() -> None:
-            while waiting:
-                outcome = Outcome(waiting.pop(0))
+            while (index := work.next()) is not None:
+                outcome = Outcome(index)
                 await _one(scenario, stage, outcome, chance(seed, scenario.name, outcome.index))
                 mine.append(outcome)
                 done(outcome)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(waiting))):
+            for _ in range(min(at_once, len(work))):
                 group.create_task(one_after_another())
         if scenario.after is not None:
             await scenario.after(stage, mine)

@@ -151,7 +151,9 @@ async def set_stage(plan: Plan) -> AsyncIterator[Stage]:
         proxies |= {Link.AGENT: agents, Link.CALLER: calls, Link.WEBHOOKS: calls}
         stage = Stage(plan, twilio, vatel, cast, bystanders, proxies, nodes, balancer)
         for node in nodes:
-            node.settings = _settings(stage, folder)
+            # One alone is reached where all are, and so through the proxy.
+            alone = {} if len(nodes) == 1 else {"NODE_URL": node.url}
+            node.settings = _settings(stage, folder) | alone
             stack.push_async_callback(node.end)
             node.launch()
         for node in nodes:

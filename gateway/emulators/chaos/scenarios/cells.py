@@ -33,12 +33,12 @@ async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
         bystanders.tool_answer, bystanders.tool_delay_s = None, 0.0
         await stage.heal()
     if outcome.ending not in row.allowed and not outcome.troubles:
-        outcome.troubles.append(f"{outcome.ending} is not allowed")
+        outcome.missed.append(f"{outcome.ending} is not allowed")
     silence = max(outcome.measures.get(judge.SILENCE, [0.0]))
     if silence > _SILENCE_S:
-        outcome.troubles.append(f"{silence:.1f} s of silence")
+        outcome.missed.append(f"{silence:.1f} s of silence")
     if row.what and not call.strikes and cell.phase in row.phases:
-        outcome.troubles.append("the phase never came")
+        outcome.missed.append("the phase never came")
     stage.cast.forget(call)
 
 
@@ -46,8 +46,8 @@ CELLS_SCENARIO: Final = Scenario(
     name="cells",
     title="Every row of the table of faults, in every phase of a call",
     play=play,
-    full=Profile(len(CELLS), stages=8),
-    quick=Profile(12, stages=4),
+    full=Profile(len(CELLS), stages=20, budget_s=290.0),
+    quick=Profile(12, stages=6, budget_s=40.0),
     bounds={judge.SILENCE: Bound(max=_SILENCE_S)},
     plan=Plan(manner=Manner(first_audio_s=0.5, tool_every=2)),
 )

@@ -33,7 +33,7 @@ async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
     call = await converse(stage, outcome, injections, Habits(exchanges=5))
     outcome.troubles += judge.told_right(stage.cast, call)
     if not injections and (outcome.ending != judge.WENT_ON or len(call.sessions) != 1):
-        outcome.troubles.append(f"without a fault: {outcome.ending}, {len(call.sessions)} sessions")
+        outcome.missed.append(f"without a fault: {outcome.ending}, {len(call.sessions)} sessions")
     outcome.measure(_LINES, float(len(stage.cast.foreign(call))))
 
 
@@ -41,8 +41,8 @@ CROSSING: Final = Scenario(
     name="crossing",
     title="Many calls at once, faults on every fifth: nothing of one call is in another",
     play=play,
-    full=Profile(50, at_once=50),
-    quick=Profile(10, at_once=10),
-    bounds={_LINES: Bound(max=0.0), judge.SILENCE: Bound(max=3.0)},
+    full=Profile(50, at_once=50, budget_s=50.0),
+    quick=Profile(10, at_once=10, budget_s=25.0),
+    bounds={_LINES: Bound(max=0.0, always=True), judge.SILENCE: Bound(max=3.0)},
     plan=Plan(manner=Manner(tool_every=2)),
 )
