@@ -17,6 +17,7 @@ _CHORDS_HZ: Final = (
 )
 """C, A minor, F, G."""
 _CHORD_S: Final = 0.8
+PHRASE_S: Final = len(_CHORDS_HZ) * _CHORD_S
 _FADE_S: Final = 0.08
 _PEAK: Final = 5000.0
 """About -16 dBFS: music that is as loud as speech tires."""

@@ -1,10 +1,11 @@
 """The call outlives its stream: it is parked, and goes on when another stream brings the caller back.
 
-Twilio takes a call out of its stream to dial somebody or to play keys, and loses a stream now and then.
+Twilio takes a call out of its stream to dial somebody or to play something, and loses one now and then.
 """
 
 from typing import assert_never
 
+from gateway.audio.music import PHRASE_S
 from gateway.bridge.commands import Command, FallBack, Release, Retrieve, Tell
 from gateway.bridge.continuity import Continuity
 from gateway.bridge.deadair import Owed
@@ -52,7 +53,7 @@ class Absences(Continuity):
             return self._departure.succeed(now) + self._end(Release(Ending.TRANSFERRED), "", now, told=True)
         self._phase, self._away, self._away_since = Phase.PARKED, why, now
         self._phase_deadline = now + self._longest_away_s(why)
-        self._retrieve_at = now + self._limits.retrieve_after_s if why is Absence.STREAM_LOST else None
+        self._retrieve_at = self._missed_from(why, now)
         self._air.settle()
         self._filler.stop()
         self._speech.suspend(now)
@@ -64,10 +65,24 @@ class Absences(Continuity):
                 return self._limits.transfer_wait_s
             case Absence.DIGITS:
                 return self._limits.reattach_s + _DIGIT_S * self._departure.digits
+            case Absence.HOLD:
+                return self._limits.reattach_s + self._on_hold_s
             case Absence.STREAM_LOST:
                 return self._limits.reattach_s
             case _:
                 assert_never(why)
+
+    def _missed_from(self, why: Absence, now: float) -> float | None:
+        """When Twilio is asked about a call that has not come back by itself."""
+        if why not in (Absence.STREAM_LOST, Absence.HOLD):
+            return None
+        return now + self._on_hold_s + self._limits.retrieve_after_s
+
+    @property
+    def _on_hold_s(self) -> float:
+        """How long the music plays, at most: it is played to its end. 0 if the call is not on hold."""
+        hold_s = self._departure.hold_s
+        return hold_s + PHRASE_S if hold_s else 0.0
 
     def _taken(self, error: str | None, now: float) -> list[Command]:
         """Twilio took, or refused, what the call was to leave its stream for."""

@@ -74,6 +74,12 @@ class SendDigits(msgspec.Struct, frozen=True):
         return f"SendDigits({len(self.digits)} digits)"
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Have Twilio play music to the caller for so long, and come back; answer with ``HoldTaken``."""
+
+    seconds: int
+
+
 class Retrieve(msgspec.Struct, frozen=True):
     """Ask Twilio whether the call is still up; if so, have it open a stream again."""
 
@@ -104,5 +110,5 @@ class Tell(msgspec.Struct, frozen=True):
 
 ToCaller = Play | PlaceMark | Clear
 Final = HangUp | FallBack | Release
-Seldom = ToCaller | AnswerTool | JoinAgent | RunTool | Transfer | SendDigits | Retrieve | Final | Tell
+Seldom = ToCaller | AnswerTool | JoinAgent | RunTool | Transfer | SendDigits | Hold | Retrieve | Final | Tell
 Command = SendAudio | Seldom

@@ -23,6 +23,9 @@ _PATIENT_S: Final = 2.5
 _NOT_NOW: Final = (Phase.DRAINING, Phase.PARKED)
 """No agent is called for a call that is leaving, nor for one without its caller."""
 
+ELSEWHERE: Final = (Absence.TRANSFER, Absence.HOLD)
+"""The caller hears somebody else's telephone ring, or music: what is said meanwhile would come too late."""
+
 
 class Continuity(Core):
     """Keeps an agent on the call, and the line from falling silent."""
@@ -159,7 +162,7 @@ class Continuity(Core):
 
     def _agent_says(self, event: ResponseAudio, now: float) -> list[Command]:
         """Agent audio came."""
-        if self._away is Absence.TRANSFER:  # the caller hears somebody else's telephone ring
+        if self._away in ELSEWHERE:
             return self._account.count("words_to_nobody")
         commands = self._speech.say(event, now)
         self._departure.extend(now)

@@ -89,6 +89,13 @@ class DigitsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldTaken:
+    """Twilio took the caller to be put on hold, or refused with ``error``."""
+
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TakenOver:
     """Another process carries the call on: nothing more may be sent from here."""
 
@@ -139,6 +146,7 @@ ShellEvent = (
     | TransferFinished
     | TransferOver
     | DigitsTaken
+    | HoldTaken
     | Malformed
 )
 CallerSignal = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import assert_never
 
-from gateway.bridge.commands import Command, FallBack, Final, HangUp, SendDigits, Transfer
+from gateway.bridge.commands import Command, FallBack, Final, HangUp, Hold, SendDigits, Transfer
 from gateway.bridge.limits import Limits
 from gateway.bridge.report import Absence, Ending
 from gateway.bridge.speech import AgentSpeech
@@ -24,9 +24,13 @@ class Finale(Enum):
     END_CALL = auto()  # the agent's tool: hang up
     TRANSFER = auto()  # the agent's tool: connect to a person
     DIGITS = auto()  # the agent's tool: play keys, and come back
+    HOLD = auto()  # the agent's tool: play music, and come back
     AGENT_LOST = auto()  # the agent is gone: Twilio goes on with the verbs behind <Connect>
     TIME_LIMIT = auto()  # the call has lasted as long as it may: hang up
     MESSAGE = auto()  # a machine listens, and no agent: hang up
+
+
+_ABSENCES = {Finale.DIGITS: Absence.DIGITS, Finale.HOLD: Absence.HOLD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,17 @@ class Leaving:
     call: ToolCall | None = None
     to: E164 | None = None
     digits: str = field(default="", repr=False)
+    hold_s: int = 0
+
+    def requests(self) -> list[Command]:
+        """What Twilio is asked for: to take the call elsewhere."""
+        match self.finale:
+            case Finale.DIGITS:
+                return [SendDigits(self.digits)]
+            case Finale.HOLD:
+                return [Hold(self.hold_s)]
+            case _:
+                return [Transfer(self.to)] if self.to else []
 
 
 @dataclass(slots=True)
@@ -93,12 +108,17 @@ class Departure:
         """Where Twilio was asked to take the call."""
         if not self.transferring or self._farewell is None:
             return None
-        return Absence.DIGITS if self._farewell.finale is Finale.DIGITS else Absence.TRANSFER
+        return _ABSENCES.get(self._farewell.finale, Absence.TRANSFER)
 
     @property
     def digits(self) -> int:
         """How many keys Twilio was asked to play."""
         return 0 if self._farewell is None else len(self._farewell.leaving.digits)
+
+    @property
+    def hold_s(self) -> int:
+        """For how long Twilio was asked to put the caller on hold."""
+        return 0 if self._farewell is None else self._farewell.leaving.hold_s
 
     def begin(self, leaving: Leaving, now: float) -> None:
         """From now on the call is saying farewell."""
@@ -152,15 +172,10 @@ class Departure:
                 return commands, HangUp(Ending.MESSAGE_LEFT)
             case Finale.END_CALL:
                 return commands + self.succeed(now), HangUp(Ending.AGENT_HUNG_UP)
-            case Finale.TRANSFER:
+            case Finale.TRANSFER | Finale.DIGITS | Finale.HOLD:
                 farewell.asked = True
                 farewell.give_up_at = now + self._limits.transfer_timeout_s
-                to = farewell.leaving.to
-                return [*commands, *([Transfer(to)] if to else [])], None
-            case Finale.DIGITS:
-                farewell.asked = True
-                farewell.give_up_at = now + self._limits.transfer_timeout_s
-                return [*commands, SendDigits(farewell.leaving.digits)], None
+                return [*commands, *farewell.leaving.requests()], None
             case _:
                 assert_never(farewell.finale)
 

@@ -149,7 +149,7 @@ class Bridge(Rules):
                 return []
             case events.ToolFinished():
                 return self._requests.finished(event, now)
-            case events.TransferFinished(error=error) | events.DigitsTaken(error=error):
+            case events.TransferFinished(error) | events.DigitsTaken(error) | events.HoldTaken(error):
                 return self._taken(error, now)
             case events.TransferOver():
                 return self._transfer_over(event, now)

@@ -155,6 +155,7 @@ class Absence(StrEnum):
     STREAM_LOST = "stream_lost"
     TRANSFER = "transfer"
     DIGITS = "digits"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,14 @@ TRANSFER_CALL: Final = "transfer_call"
 COLLECT_DIGITS: Final = "collect_digits"
 OPT_OUT: Final = "opt_out"
 SEND_DIGITS: Final = "send_digits"
-LEAVING: Final = frozenset({END_CALL, TRANSFER_CALL, SEND_DIGITS})
+HOLD: Final = "hold"
+LEAVING: Final = frozenset({END_CALL, TRANSFER_CALL, SEND_DIGITS, HOLD})
 """They take the call out of its stream, once the agent's words have been heard."""
 BUILT_IN: Final = LEAVING | {COLLECT_DIGITS, OPT_OUT}
 _PLAYABLE: Final = frozenset("0123456789*#ABCDwW")
 _MOST_PLAYED: Final = 64
+_HOLD_S: Final = 60
+_LONGEST_HOLD_S: Final = 600
 
 
 class Requests:
@@ -86,6 +89,8 @@ class Requests:
                 return Leaving(Finale.TRANSFER, call, to=self._target(call))
             case "send_digits":
                 return Leaving(Finale.DIGITS, call, digits=_playable(call))
+            case "hold":
+                return Leaving(Finale.HOLD, call, hold_s=_bearable(call))
             case _:
                 return Leaving(Finale.END_CALL, call)
 
@@ -124,3 +129,16 @@ def _playable(call: ToolCall) -> str:
             code="invalid_arguments",
         )
     return digits
+
+
+def _bearable(call: ToolCall) -> int:
+    if not call.readable:
+        raise unreadable()
+    seconds = call.arguments.get("seconds")
+    if seconds is None:
+        return _HOLD_S
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds <= _LONGEST_HOLD_S:
+        raise ToolError(
+            f"seconds must be a whole number from 1 to {_LONGEST_HOLD_S}", code="invalid_arguments"
+        )
+    return seconds

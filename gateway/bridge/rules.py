@@ -3,10 +3,11 @@
 from gateway.bridge import events
 from gateway.bridge.absences import Absences
 from gateway.bridge.commands import Command, FallBack, HangUp, SendAudio, Tell
+from gateway.bridge.continuity import ELSEWHERE
 from gateway.bridge.events import Leg
 from gateway.bridge.farewell import Finale, Leaving
 from gateway.bridge.phases import AgentLeg, Phase
-from gateway.bridge.report import Absence, CallerSaid, Ending
+from gateway.bridge.report import CallerSaid, Ending
 from gateway.bridge.requests import LEAVING
 from gateway.errors import BridgeError, ToolError
 from gateway.wire import agent_session, media_stream
@@ -65,7 +66,7 @@ class Rules(Absences):
     # The agent's leg
 
     def _agent_writes(self, event: agent_session.ResponseText, now: float) -> list[Command]:
-        if self._away is Absence.TRANSFER:
+        if self._away in ELSEWHERE:
             return self._account.count("words_to_nobody")
         self._account.amend(self._speech.write(event))
         self._departure.extend(now)

@@ -222,6 +222,8 @@ class Call:
                 self._spawn(self._transfer(command))
             case commands.SendDigits():
                 self._spawn(self._send_digits(command))
+            case commands.Hold():
+                self._spawn(self._hold(command))
             case commands.Retrieve():
                 self._spawn(self._retrieve())
             case commands.Tell(note=note):
@@ -300,6 +302,9 @@ class Call:
 
     async def _send_digits(self, command: commands.SendDigits) -> None:
         self.feed(events.DigitsTaken(await self._carrier.play(command.digits)))
+
+    async def _hold(self, command: commands.Hold) -> None:
+        self.feed(events.HoldTaken(await self._carrier.hold(command.seconds)))
 
     async def _retrieve(self) -> None:
         if not await self._carrier.retrieve():

@@ -1,4 +1,4 @@
-"""What Twilio is asked to do with one call: end it, connect it to a person, play keys, open its stream."""
+"""What Twilio is asked to do with one call: end it, connect it to a person, play something, open a stream."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,10 +26,12 @@ class Scripts:
     Attributes:
         transferring: Connects the caller to this person.
         reopening: Plays these keys, if any, and opens another stream of the call.
+        holding: Plays music for so many seconds, and has the call come back.
     """
 
     transferring: Callable[[E164], str]
     reopening: Callable[[str], str]
+    holding: Callable[[int], str]
 
 
 class Carrier:
@@ -54,6 +56,10 @@ class Carrier:
     async def play(self, digits: str) -> str | None:
         """Play keys to whoever is on the line, and come back; why not, if Twilio refuses."""
         return await self._redirect("digits", self._scripts.reopening(digits))
+
+    async def hold(self, seconds: int) -> str | None:
+        """Let the caller hear music, and come back; why not, if Twilio refuses."""
+        return await self._redirect("hold", self._scripts.holding(seconds))
 
     async def retrieve(self) -> bool:
         """Have Twilio open a stream again; ``False`` if the call is over. Not to know counts as alive."""

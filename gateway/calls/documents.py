@@ -1,11 +1,13 @@
 """The documents calls are answered with: what opens a stream, and what follows when it ends early."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 from urllib.parse import urlencode
 
 from twilio.twiml.voice_response import VoiceResponse
 
+from gateway.audio.music import PHRASE_S
 from gateway.calls.plan import Plan
 from gateway.ids import E164
 from gateway.store.identifiers import CallId
@@ -55,6 +57,8 @@ class Addresses:
         voice: Asked about a new call; any process.
         after: Asked how to go on when a stream has ended; any process. Empty where no other could answer.
         transfer: Told what becomes of persons callers are transferred to; this process.
+        music: What callers hear while they are on hold.
+        back: Asked how to go on when they have heard it; this process where no other could answer.
 
     """
 
@@ -63,6 +67,8 @@ class Addresses:
     voice: str = ""
     after: str = ""
     transfer: str = ""
+    music: str = ""
+    back: str = ""
 
 
 class Documents:
@@ -96,6 +102,11 @@ class Documents:
                 answered_url="" if whispered else f"{door}/answered",
             )
         )
+
+    def holding(self, plan: Plan, seconds: int) -> str:
+        """Play music for so long at least, then bring the caller back."""
+        back = after_url(self._addresses.back, plan.call_id)
+        return twiml.hold(self._addresses.music, ceil(seconds / PHRASE_S), back)
 
     def fallback(self, plan: Plan | None = None) -> str:
         """No agent can be had: what helps the caller of this call, or of one nothing is known of."""

@@ -271,7 +271,10 @@ class Registry:
 
     def _begin(self, plan: Plan, call_sid: CallSid, document: str) -> None:
         assert self._group is not None, "the registry is not running"
-        scripts = Scripts(self._documents.transferring, partial(self.reopen, plan.call_id))
+        documents, call_id = self._documents, plan.call_id
+        scripts = Scripts(
+            documents.transferring, partial(self.reopen, call_id), partial(documents.holding, plan)
+        )
         call = Call(replace(plan, words=self._telling(plan)), call_sid, self._means, scripts)
         self._live[call_sid] = _Admitted(call, document)
         self._sids[plan.call_id] = call_sid

@@ -231,12 +231,15 @@ def twilio_client(
 
 def _addresses(settings: Settings, *, resume: bool) -> Addresses:
     own, public = settings.own_url, settings.public_url
+    knowing = public if resume else own
     return Addresses(
         stream=f"{websocket_url(own)}/twilio/media",
         stream_status=f"{own}/twilio/stream-status",
         voice=f"{public}/twilio/voice",
         after=f"{public}/twilio/after" if resume else "",
         transfer=f"{own}/twilio/transfer",
+        music=f"{knowing}/twilio/music",
+        back=f"{knowing}/twilio/after",
     )
 
 

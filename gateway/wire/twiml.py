@@ -134,6 +134,14 @@ def elsewhere(url: str, *, pause_s: int = 0) -> VoiceResponse:
     return response
 
 
+def hold(music_url: str, times: int, back_url: str) -> str:
+    """Play music so often, then ask how to go on."""
+    response = VoiceResponse()
+    response.play(music_url, loop=times)
+    response.redirect(back_url, method="POST")
+    return written(response)
+
+
 def fallback(sentence: str, apology: str, number: E164 | None) -> VoiceResponse:
     """Say what happens and connect to a person; without a number, apologise and hang up."""
     response = VoiceResponse()

@@ -190,3 +190,32 @@ async def test_keys_are_played_and_the_conversation_goes_on() -> None:
         report = await rig.report(talk.call)
     assert verbs(talk.call)[:5] == ["Connect", "Stream", "Play", "Connect", "Stream"]
     assert [turn.heard_ms > 450 for turn in report.turns] == [True]
+
+
+@pytest.mark.parametrize("resume", ["off", "on"])
+async def test_a_caller_hears_music_on_hold_and_the_conversation_goes_on(resume: str) -> None:
+    async with running_gateway(settings={"resume": resume}) as rig:
+        talk = await rig.conversation()
+        speak(talk.session, "one", words(1, 0.5))
+        asked = talk.session.tool_call("hold", {"seconds": 2})
+        await until(lambda: talk.session.record.tool_outputs.get(asked) == '{"ok":true}', 10)
+        before = talk.session.record.audio_messages
+        await until(lambda: talk.session.record.audio_messages > before + 10)
+        await talk.call.hang_up()
+        report = await rig.report(talk.call)
+        assert rig.metric("calls_parked_total", why="hold") == 1
+    assert [verb for verb in verbs(talk.call) if verb in ("Connect", "Play")] == [
+        "Connect",
+        "Play",
+        "Connect",
+    ]
+    assert [turn.heard_ms > 450 for turn in report.turns] == [True]
+
+
+async def test_a_caller_who_hangs_up_on_hold_leaves_nothing_behind() -> None:
+    async with running_gateway() as rig:
+        talk = await rig.conversation()
+        talk.session.tool_call("hold", {"seconds": 60})
+        await until(lambda: rig.metric("calls_parked_total", why="hold") == 1)
+        await talk.call.hang_up()
+        assert await rig.ending(talk.call) == "caller_hung_up"

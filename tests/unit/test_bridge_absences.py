@@ -9,6 +9,7 @@ from gateway.bridge.commands import (
     AnswerTool,
     FallBack,
     HangUp,
+    Hold,
     JoinAgent,
     Play,
     Release,
@@ -17,7 +18,7 @@ from gateway.bridge.commands import (
     Transfer,
 )
 from gateway.bridge.report import Absence, CallParked, CallResumed, Ending, SilenceFilled
-from gateway.ids import CallSid, StreamSid
+from gateway.ids import CallSid, StreamSid, ToolCallId
 from gateway.wire import agent_session, media_stream
 from tests.unit.bridge_drive import CALM, LOST, STOP, Drive, start, started
 from tests.unit.bridge_line import NUMBER, plain
@@ -42,6 +43,11 @@ def parked(why: Absence) -> Drive:
             drive.wait(1.0)
             drive.feed(STOP)
             drive.feed(events.DigitsTaken())
+        case Absence.HOLD:
+            drive.feed(tool("hold", "c1", seconds=20))
+            drive.wait(1.0)
+            drive.feed(STOP)
+            drive.feed(events.HoldTaken())
     assert drive.bridge.parked
     assert drive.told(CallParked) == [CallParked(why)]
     return drive
@@ -312,6 +318,82 @@ def test_a_call_that_does_not_come_back_from_its_keys_is_let_go() -> None:
     drive = parked(Absence.DIGITS)
     drive.wait(13.0)
     assert drive.ended() == Release(Ending.STREAM_LOST)
+
+
+# On hold
+
+
+def test_a_caller_is_put_on_hold_when_the_words_before_are_heard_and_comes_back_to_the_same_agent() -> None:
+    drive = Drive()
+    drive.say("one", "I look that up, please hold the line.", 1000)
+    drive.feed(tool("hold", "c1", seconds=None))
+    drive.wait(0.5)
+    assert drive.all(Hold) == []
+    drive.wait(1.5)
+    assert drive.all(Hold) == [Hold(60)]
+    drive.feed(events.HoldTaken())
+    assert (drive.told(CallParked), outputs(drive)) == ([CallParked(Absence.HOLD)], [])
+    drive.wait(62.0)
+    drive.feed(start(2))
+    assert drive.told(CallResumed) == [CallResumed(Absence.HOLD, 62000)]
+    assert (outputs(drive), len(drive.all(JoinAgent))) == (['{"ok":true}'], 1)
+
+
+def test_a_hold_that_is_refused_leaves_the_call_where_it_is() -> None:
+    drive = Drive()
+    drive.feed(tool("hold", "c1", seconds=600))
+    drive.wait(1.0)
+    drive.feed(events.HoldTaken("no such call"))
+    assert outputs(drive) == ['{"error":"transfer_failed","message":"no such call"}']
+    assert not drive.bridge.parked
+
+
+@pytest.mark.parametrize("seconds", [0, 601, -1, 2.5, True, "60"])
+def test_nobody_is_held_for_no_time_nor_for_ever(seconds: float | str) -> None:
+    drive = Drive()
+    drive.feed(tool("hold", "c1", seconds=seconds))
+    drive.wait(1.0)
+    assert ("invalid_arguments" in outputs(drive)[0], drive.all(Hold)) == (True, [])
+
+
+def test_arguments_that_cannot_be_read_hold_nobody() -> None:
+    drive = Drive()
+    drive.feed(agent_session.ToolCall(ToolCallId("c1"), "hold", {}, readable=False))
+    assert "invalid_arguments" in outputs(drive)[0]
+
+
+def test_what_is_said_to_the_music_is_not_played_behind_it() -> None:
+    drive = parked(Absence.HOLD)
+    drive.say("two", "Are you still there?", 400)
+    drive.wait(20.0)
+    drive.feed(start(2))
+    drive.wait(1.0)
+    assert [turn.turn_id for turn in drive.bridge.report.turns] == ["one"]
+
+
+def test_twilio_is_asked_about_a_caller_who_is_not_back_when_the_music_is_over() -> None:
+    drive = parked(Absence.HOLD)
+    drive.wait(26.0)
+    assert drive.all(Retrieve) == []
+    drive.wait(1.0)
+    assert len(drive.all(Retrieve)) == 1
+    drive.wait(8.0)
+    assert drive.ended() == Release(Ending.STREAM_LOST)
+
+
+def test_a_caller_who_hangs_up_on_hold_has_ended_the_call() -> None:
+    drive = parked(Absence.HOLD)
+    drive.feed(events.CarrierEnded("completed"))
+    assert drive.ended() == Release(Ending.CALLER_HUNG_UP)
+
+
+def test_an_agent_that_is_lost_during_a_hold_is_replaced_when_the_caller_is_back() -> None:
+    drive = parked(Absence.HOLD)
+    drive.feed(LOST)
+    drive.wait(20.0)
+    assert len(drive.all(JoinAgent)) == 1
+    drive.feed(start(2))
+    assert len(drive.all(JoinAgent)) == 2
 
 
 # What goes on meanwhile

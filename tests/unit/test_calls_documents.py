@@ -74,6 +74,17 @@ def test_the_fallback_helps_callers_and_excuses_us_to_others(
     assert verbs(ASKING.fallback(plan(direction, number))) == expected
 
 
+def test_a_caller_on_hold_hears_whole_pieces_of_music_and_comes_back() -> None:
+    documents = Documents(
+        Addresses("wss://one.test/m", "https://one.test/s", music="https://m.test", back="https://b.test"),
+        SENTENCES,
+    )
+    held = documents.holding(plan(), 60)
+    assert '<Play loop="19">https://m.test</Play>' in held  # 60.8 s
+    assert f'<Redirect method="POST">https://b.test?c={CALL}#' in held
+    assert verbs(held) == ["Play", "Redirect"]
+
+
 def test_a_call_nothing_is_known_of_gets_the_usual_person() -> None:
     assert HUMAN in ASKING.fallback()
 
