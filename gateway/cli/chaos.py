@@ -71,14 +71,18 @@ def chaos(
     console = Console(highlight=False, stderr=as_json)
     options = f"--faults {faults}" if faults is not None else ""
     reports: list[Report] = []
-    for each in chosen:
-        profile = _profile(each, quick=quick, calls=calls, at_once=at_once, alone=own is not None)
-        took_s = sum(report.seconds for report in reports)
-        profile = _timed(profile, chosen[len(reports) :], took_s, quick=quick)
-        plan = None if own is None else replace(own, manner=each.plan.manner, behaviour=each.plan.behaviour)
-        report = replace(_run(each, profile, seed, only, plan, console), options=options)
-        _show(console, report)
-        reports.append(report)
+    took_s = 0.0
+    for batch in _batches(chosen, together=quick and own is None):
+        runs = []
+        for each in batch:
+            profile = _profile(each, quick=quick, calls=calls, at_once=at_once, alone=own is not None)
+            profile = _timed(profile, chosen[len(reports) :], took_s, quick=quick)
+            runs.append((each, profile, _plan(each, own)))
+        made = [replace(report, options=options) for report in _run(runs, seed, only, console)]
+        took_s += max(report.seconds for report in made)
+        for report in made:
+            _show(console, report)
+        reports += made
     if as_json:
         print(msgspec.json.encode([_plain(report) for report in reports]).decode())
     if not all(report.sound if quick else report.passed for report in reports):
@@ -130,22 +134,39 @@ def _timed(profile: Profile, ahead: list[Scenario], took_s: float, *, quick: boo
     return replace(profile, budget_s=share_s)
 
 
+def _plan(scenario: Scenario, own: Plan | None) -> Plan | None:
+    usual = scenario.plan
+    return None if own is None else replace(own, manner=usual.manner, behaviour=usual.behaviour)
+
+
+def _batches(chosen: list[Scenario], *, together: bool) -> list[list[Scenario]]:
+    """What is run one after another; a few calls of several scenarios are no load side by side."""
+    side_by_side = [each for each in chosen if together and not each.own_gateway]
+    rest = [[each] for each in chosen if each not in side_by_side]
+    return [side_by_side, *rest] if side_by_side else rest
+
+
 def _run(
-    scenario: Scenario, profile: Profile, seed: int, only: list[int], plan: Plan | None, console: Console
-) -> Report:
-    done = 0
-    total = len(only) or profile.n
+    runs: list[tuple[Scenario, Profile, Plan | None]], seed: int, only: list[int], console: Console
+) -> list[Report]:
+    done, total = 0, sum(len(only) or profile.n for _, profile, _ in runs)
+    names = ", ".join(each.name for each, _, _ in runs)
+
+    async def all_of_them() -> list[Report]:
+        playing = [runner.run(*run[:2], seed, only, plan=run[2], told=told) for run in runs]
+        return list(await asyncio.gather(*playing))
+
     with (
         asyncio.Runner(loop_factory=new_event_loop) as loop,
-        console.status(f"{scenario.name}: {total} to do") as status,
+        console.status(f"{names}: {total} to do") as status,
     ):
 
         def told(_outcome: Outcome) -> None:
             nonlocal done
             done += 1
-            status.update(f"{scenario.name}: {done} of {total}")
+            status.update(f"{names}: {done} of {total}")
 
-        return loop.run(runner.run(scenario, profile, seed, only, plan=plan, told=told))
+        return loop.run(all_of_them())
 
 
 def _show(console: Console, report: Report) -> None:

@@ -39,6 +39,12 @@ async def test_a_call_without_a_fault_is_one_without_a_trouble() -> None:
     assert (report.endings, report.failed) == ({judge.WENT_ON: 2}, [])
 
 
+async def test_what_strangers_try_while_a_call_is_live_passes_no_door() -> None:
+    knocks = [Injection(link=Link.DOORS, fault=knock) for knock in ("forged", "unsigned_stream", "misformed")]
+    report = await run(scripted(knocks, exchanges=2), Profile(1), seed=1)
+    assert (report.endings, report.failed) == ({judge.WENT_ON: 1}, [])
+
+
 def test_every_row_has_its_cells_and_makes_sense() -> None:
     assert len({cell.name for cell in CELLS}) == len(CELLS) == sum(len(row.phases) for row in ROWS)
     assert all(cell.row.injections(cell.phase) or not cell.row.what for cell in CELLS)

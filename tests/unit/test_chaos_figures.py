@@ -30,6 +30,19 @@ def test_a_report_counts_endings_and_tells_how_to_do_a_failure_again() -> None:
     assert made.replay(bad) == "vatel-gateway chaos --scenario half-open --seed 7 --only 1"
 
 
+@pytest.mark.parametrize(
+    ("link", "fault"), [(Link.PROCESS, "reset"), (Link.DOORS, "freeze"), (Link.CALLER, "close")]
+)
+def test_a_link_knows_its_own_faults_only(link: Link, fault: str) -> None:
+    with pytest.raises(ScriptError):
+        Injection(link=link, fault=fault)
+
+
+def test_the_process_and_its_doors_have_faults_of_their_own() -> None:
+    assert Injection(link=Link.PROCESS, fault="freeze", for_s=1.0).name == "process freeze"
+    assert Injection(link=Link.DOORS, fault="forged").name == "doors forged"
+
+
 def test_what_is_only_late_is_missed_and_does_not_make_a_run_unsound() -> None:
     late = Outcome(0, ending="transferred", measures={"silence": [4.0]}, missed=["4.0 s of silence"])
     made = report("cells", "title", 1, 1.0, [late], {"silence": Bound(max=3.0)})
@@ -42,9 +55,9 @@ def test_what_may_never_happen_makes_a_run_unsound() -> None:
 
 
 def test_what_cannot_begin_in_time_is_left_out_but_the_first_is_played() -> None:
-    times = iter([9.0, 11.0])
-    work = Work([4, 5, 6], 10.0, lambda: next(times))
-    assert ([work.next(), work.next(), work.next(), work.next()], work.left_out) == ([4, 5, None, None], 1)
+    times = iter([11.0])
+    work = Work([4, 5, 6], 10.0, clock=lambda: next(times))
+    assert ([work.next(), work.next(), work.next(), work.next()], work.left_out) == ([4, None, None, None], 2)
 
 
 def test_chance_is_the_same_for_the_same_seed_scenario_and_index() -> None:

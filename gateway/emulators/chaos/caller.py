@@ -55,6 +55,7 @@ class Strike:
     own_turn: bool
     state: State | None
     noticed_s: float | None = None
+    found: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ _ASK_S: Final = 2.0
 _STOP_S: Final = 15.0
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _TAIL: Final = 2_000
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
 
 class NodeFailed(GatewayError):
@@ -39,13 +40,19 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass
 class Node:
-    """One gateway process. It keeps its port over restarts."""
+    """One gateway process. It keeps its port over restarts.
+
+    Attributes:
+        signalled: Whether it was told to end, or killed.
+
+    """
 
     folder: Path
     settings: Mapping[str, str]
     name: str = "gateway"
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
+    signalled: bool = False
 
     @property
     def url(self) -> str:
@@ -65,6 +72,11 @@ class Node:
         return self.process is not None and self.process.poll() is None
 
     @property
+    def database(self) -> Path:
+        """Its SQLite file, which nodes of one folder share."""
+        return self.folder / "gateway.db"
+
+    @property
     def log(self) -> Path:
         """What it writes."""
         return self.folder / f"{self.name}.log"
@@ -72,6 +84,7 @@ class Node:
     def launch(self) -> None:
         """Start it, and do not wait."""
         own = {"HOST": HOST, "PORT": str(self.port)}
+        self.signalled = False
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "serve"],
@@ -125,6 +138,7 @@ class Node:
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         if self.process is not None and self.alive:
+            self.signalled = self.signalled or number in _ENDING
             self.process.send_signal(number)
 
     async def end(self, patience_s: float = _STOP_S) -> int | None:
@@ -143,6 +157,10 @@ class Node:
     def memory_bytes(self) -> int:
         """What of it is in memory."""
         return int(psutil.Process(self.pid).memory_info().rss)
+
+    def threads(self) -> int:
+        """How many threads it has."""
+        return int(psutil.Process(self.pid).num_threads())
 
     def descriptors(self) -> int:
         """How many files and sockets it has open."""

@@ -8,7 +8,8 @@ from gateway.emulators.chaos.caller import CallPart, Strike
 from gateway.emulators.chaos.connection import Connection
 from gateway.emulators.chaos.faults import Way
 from gateway.emulators.chaos.proxy import ToxicProxy
-from gateway.emulators.chaos.script import PREFIX, Act, Injection, Link, Phase
+from gateway.emulators.chaos.script import PREFIX, STREAM, Act, Injection, Link, Phase
+from gateway.emulators.twilio.line import Line
 
 _LOOK_S: Final = 0.01
 _NOTICE_S: Final = 20.0
@@ -27,6 +28,9 @@ class Links(Protocol):
 
     def proxy(self, link: Link) -> ToxicProxy | None:
         """The proxy a link goes through; ``None`` where there is no such link."""
+
+    async def befall(self, injection: Injection, call: CallPart) -> list[str]:
+        """Have something happen to the gateway itself, or at its doors; what was wrong with that."""
 
 
 def in_phase(call: CallPart, phase: Phase) -> bool:
@@ -66,6 +70,13 @@ async def strike(injection: Injection, call: CallPart, links: Links) -> Strike:
     agent = call.current
     made = Strike(call.clock.now(), injection, agent, call.own_turn, agent.state if agent else None)
     call.strikes.append(made)
+    if injection.link in (Link.PROCESS, Link.DOORS):
+        made.found += await links.befall(injection, call)
+        return made
+    if injection.act is not None and injection.link is Link.CALLER:
+        if call.placed.line is not None:
+            _garble(injection, call.placed.line)
+        return made
     if injection.act is not None:
         if agent is not None:
             _act(injection, injection.act, agent)
@@ -111,6 +122,13 @@ def _act(injection: Injection, act: Act, agent: AgentPart) -> None:
         case Act.TEXT:
             for _ in range(injection.times):
                 session.send_raw(injection.text)
+
+
+def _garble(injection: Injection, line: Line) -> None:
+    """Send what Twilio would not."""
+    text = injection.text.replace(STREAM, line.core.names.stream_sid)
+    for _ in range(injection.times):
+        line.inject(text)
 
 
 async def _noticed(made: Strike, call: CallPart, connection: Connection) -> None:

@@ -111,13 +111,15 @@ async def run(
         told(outcome)
 
     stages = min(profile.stages, len(waiting))
-    work = Work(waiting, late_from)
+    work = Work(waiting, late_from, stages * profile.at_once)
+    # Gateways that start take all there is of the machine: no call is to suffer from it.
+    all_set = asyncio.Barrier(stages)
     try:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(_watch(lateness))
             async with asyncio.TaskGroup() as playing:
                 for _ in range(stages):
-                    made = set_stage(plan or scenario.plan)
+                    made = set_stage(plan or scenario.plan), all_set
                     playing.create_task(_on_stage(scenario, made, profile.at_once, work, seed, done))
             watching.cancel()
     except* GatewayError as failed:
@@ -135,28 +137,32 @@ class Work:
     Args:
         waiting: The indices.
         late_from: From when on none is handed out any more, by the clock; ``None``: all are.
+        least: So many are handed out however late it is: those that begin with the run.
 
     """
 
     def __init__(
-        self, waiting: list[int], late_from: float | None, clock: Callable[[], float] = time.perf_counter
+        self,
+        waiting: list[int],
+        late_from: float | None,
+        least: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._waiting, self._late_from, self._clock = waiting, late_from, clock
-        self._begun = False
+        self._waiting, self._late_from, self._least, self._clock = waiting, late_from, least, clock
         self.left_out = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def next(self) -> int | None:
-        """The next one; the first is played however late it is."""
+        """The next one; the first are played however late it is."""
         if not self._waiting:
             return None
-        if self._begun and self._late_from is not None and self._clock() > self._late_from:
+        if self._least <= 0 and self._late_from is not None and self._clock() > self._late_from:
             self.left_out = len(self._waiting)
             self._waiting.clear()
             return None
-        self._begun = True
+        self._least -= 1
         return self._waiting.pop(0)
 
 
@@ -178,13 +184,15 @@ async def _watch(lateness: Outcome) -> None:
 
 async def _on_stage(
     scenario: Scenario,
-    made: AbstractAsyncContextManager[Stage],
+    made: tuple[AbstractAsyncContextManager[Stage], asyncio.Barrier],
     at_once: int,
     work: "Work",
     seed: int,
     done: Progress,
 ) -> None:
-    async with made as stage:
+    setting, all_set = made
+    async with setting as stage:
+        await all_set.wait()
         mine: list[Outcome] = []
 
         async def one_after_another() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.emulators.chaos.faults import Fault, Kind, Way
+from gateway.emulators.chaos.knocks import Knock
+from gateway.emulators.chaos.process_faults import Blow
 from gateway.emulators.vatel.script import ScriptError, build, read_toml
 
 MOST_FAULTS: Final = 100
@@ -21,12 +23,17 @@ class Link(StrEnum):
     TWILIO = "twilio"  # the gateway's requests to Twilio
     TOOLS = "tools"  # the gateway's requests to tools
     EVENTS = "events"  # the gateway's requests to receivers of events
-    DATABASE = "database"
+    PROCESS = "process"  # the gateway itself, and its files
+    DOORS = "doors"  # what strangers send to it
 
 
 PREFIX: Final = {Link.CALLER: "GET /twilio/media", Link.WEBHOOKS: "POST ", Link.AGENT: "GET /v1/connection",
                  Link.VATEL: "POST "}  # fmt: skip
 """The first bytes of a link's connections, where another link shares its port."""
+
+
+STREAM: Final = "$STREAM"
+"""Stands for the stream's name in what a caller's line sends."""
 
 
 class Phase(StrEnum):
@@ -48,13 +55,29 @@ class Act(StrEnum):
     TEXT = "text"  # so many raw messages are sent
 
 
+def _faults(link: Link) -> list[str]:
+    """What can happen to a link."""
+    match link:
+        case Link.PROCESS:
+            return [*Blow]
+        case Link.DOORS:
+            return [*Knock]
+        case Link.AGENT:
+            return [*Kind, *Act]
+        case Link.CALLER:
+            return [*Kind, Act.TEXT]
+        case _:
+            return [*Kind]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
     """One thing that happens to a call.
 
     Attributes:
         link: To which of its links.
-        fault: What: one of ``Kind``, or of ``Act`` for the link ``agent``.
+        fault: What: one of ``Kind``, or of ``Act`` for the link ``agent`` (``text`` for ``caller`` too);
+            the links ``process`` and ``doors`` have faults of their own: ``Blow`` and ``Knock``.
         way: To which direction.
         delay_s: How much later bytes come (delay).
         jitter_s: Up to so much later still.
@@ -93,7 +116,7 @@ class Injection:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = [*Kind, *(Act if self.link is Link.AGENT else ())]
+        known = _faults(self.link)
         if self.fault not in known:
             raise ScriptError(f"{self.link}: fault is one of {', '.join(known)}, not {self.fault!r}")
         if (
@@ -101,7 +124,7 @@ class Injection:
             or not 1 <= self.times <= 10_000
         ):
             raise ScriptError(f"{self.link} {self.fault}: times cannot be negative, nor more than 10,000")
-        if self.act is None:
+        if self.fault in list(Kind):
             _ = self.as_fault()
 
     @property

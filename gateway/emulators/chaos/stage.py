@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from gateway.emulators.chaos import process_faults
 from gateway.emulators.chaos.actor import TOOL, Manner
 from gateway.emulators.chaos.bystanders import STANDBY_NUMBER, Bystanders
+from gateway.emulators.chaos.caller import CallPart
 from gateway.emulators.chaos.cast import Cast
+from gateway.emulators.chaos.knocks import Door, Knock, knock
 from gateway.emulators.chaos.node import Node
+from gateway.emulators.chaos.process_faults import Blow
 from gateway.emulators.chaos.proxy import ToxicProxy
-from gateway.emulators.chaos.script import Link
+from gateway.emulators.chaos.script import Injection, Link
 from gateway.emulators.server import LoopbackServer
 from gateway.emulators.twilio.detour import detour
 from gateway.emulators.twilio.emulator import ACCOUNT_SID, AUTH_TOKEN, TwilioEmulator
@@ -27,6 +31,7 @@ from gateway.emulators.vatel.script import Manual
 NUMBER: Final = "+14155550100"
 HUMAN: Final = "+14155550199"
 _SECRET: Final = "whsec_" + "b" * 44  # of nobody
+KEY: Final = "key-of-a-gateway-of-the-chaos-kit"
 _PERSON: Final = DialOutcome(after_s=0.3, talk_s=2.0)
 _LISTENING: Final = Listening(silence_ms=300)
 
@@ -45,6 +50,7 @@ class Plan:
         behaviour: How their service behaves.
         settings: Of the gateway, besides those that join it to the rest.
         nodes: How many gateways there are, behind one address.
+        calls: How many calls are placed where a scenario is one of many calls.
         vatel_port: Where the emulated Vatel is reached; 0 for any.
         twilio_port: Where the emulated Twilio is.
         url: Where a gateway is reached that runs already; its settings lead to these ports.
@@ -56,6 +62,7 @@ class Plan:
     behaviour: Behaviour = field(default_factory=lambda: Behaviour(token_delay_s=0.3, start_delay_s=0.1))
     settings: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 1
+    calls: int = 1
     vatel_port: int = 0
     twilio_port: int = 0
     url: str = ""
@@ -84,10 +91,21 @@ class Stage:
         """The proxy a link goes through."""
         return self.proxies.get(link)
 
+    async def befall(self, injection: Injection, call: CallPart) -> list[str]:
+        """Have something happen to the first gateway, or at its doors; what was wrong with that."""
+        if injection.link is Link.DOORS:
+            plan, public = self.plan, self.proxies[Link.CALLER].url
+            door = Door(self.nodes[0].url, public, plan.auth_token, plan.account_sid)
+            return await knock(Knock(injection.fault), door, call.placed)
+        await process_faults.befall(self.nodes[0], Blow(injection.fault), injection.for_s)
+        return []
+
     async def heal(self) -> None:
-        """End all faults of all links."""
+        """End all faults of all links, and those of the first gateway."""
         for proxy in {id(proxy): proxy for proxy in self.proxies.values()}.values():
             await proxy.heal()
+        if self.nodes:
+            await process_faults.undo(self.nodes[0])
 
 
 class Balancer:
@@ -174,7 +192,7 @@ def _twilio(plan: Plan, calls_url: str, helpers_url: str) -> TwilioEmulator:
         auth_token=plan.auth_token,
         numbers={plan.number: phone},
         dial={HUMAN: _PERSON, STANDBY_NUMBER: _PERSON},
-        conduct=Conduct(reach=detour(base, calls_url)),
+        conduct=Conduct(reach=detour(base, calls_url), keep_alive=plan.nodes == 1),
     )
 
 
@@ -215,5 +233,8 @@ def _settings(stage: Stage, folder: Path) -> dict[str, str]:
         "MAX_LATENESS_MS": "0",
         "PRIVATE_HOSTS": "127.0.0.1",
         "LOG_LEVEL": "warning",
+        "GATEWAY_API_KEY": KEY,
+        "WEBHOOK_URL": f"{proxies[Link.EVENTS].url}/events",
+        "WEBHOOK_SECRET": _SECRET,
         **plan.settings,
     }

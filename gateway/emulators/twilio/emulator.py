@@ -103,7 +103,10 @@ class TwilioEmulator:
 
     async def __aenter__(self) -> Self:
         webhooks = Webhooks(
-            self.account.auth_token, timeout_s=self._webhook_timeout_s, reach=self._conduct.reach
+            self.account.auth_token,
+            timeout_s=self._webhook_timeout_s,
+            reach=self._conduct.reach,
+            keep_alive=self._conduct.keep_alive,
         )
         services = Services(
             self.account,

@@ -100,6 +100,7 @@ class Line:
         self._wake = asyncio.Event()
         self._gone = asyncio.Event()
         self._waiters: list[_Waiter] = []
+        self._injected: list[str] = []
 
     # What the caller does.
 
@@ -116,6 +117,11 @@ class Line:
     def press(self, digits: str) -> None:
         """Have the caller press keys (``0-9*#A-D``; ``w`` waits half a second)."""
         self.core.press(digits, self.now)
+        self._wake.set()
+
+    def inject(self, message: str) -> None:
+        """Send a message as it is, as no Twilio would."""
+        self._injected.append(message)
         self._wake.set()
 
     def hang_up(self) -> None:
@@ -277,7 +283,8 @@ class Line:
         opened = self.opened_at or 0.0
         while self.ended is None:
             self._wake.clear()
-            await self._send(socket, self.core.due(self.now))
+            injected, self._injected = self._injected, []
+            await self._send(socket, [*injected, *self.core.due(self.now)])
             self._report()
             # The deadline is absolute: what one step is late, the next one is early.
             delay = self._clock.real(self.core.deadline + opened - self._clock.now())

@@ -71,6 +71,7 @@ class Conduct:
         calls_per_second: Rate at which outbound calls leave the queue, in emulated time; None for no limit.
         plain_hosts: Hosts besides loopback that ``ws://`` is allowed to; Twilio itself demands ``wss://``.
         reach: Says where to go in place of a webhook's or a stream's address, which is signed as written.
+        keep_alive: Whether webhooks share connections; Twilio's come from many hosts.
         price_after_s: How long after its end a call has a price, in emulated time; None for never.
         price_per_minute: What a minute begun costs, in dollars.
 
@@ -81,6 +82,7 @@ class Conduct:
     calls_per_second: float | None = None
     plain_hosts: frozenset[str] = frozenset()
     reach: Callable[[str], str] = str
+    keep_alive: bool = True
     price_after_s: float | None = None
     price_per_minute: str = "0.014"
 

@@ -112,6 +112,7 @@ class Webhooks:
         timeout_s: Ceiling of one webhook, redirects and retries included, in real seconds.
         transport: Carries the requests; by default the network.
         reach: Says where to send a request to in place of its address.
+        keep_alive: Whether connections are used again.
 
     """
 
@@ -122,6 +123,7 @@ class Webhooks:
         timeout_s: float = TOTAL_S,
         transport: httpx.AsyncBaseTransport | None = None,
         reach: Callable[[str], str] = str,
+        keep_alive: bool = True,
     ) -> None:
         self.token = token
         self._reach = reach
@@ -130,7 +132,7 @@ class Webhooks:
             trust_env=False,
             transport=transport,
             headers={"User-Agent": "TwilioProxy/1.1", "Accept": "*/*"},
-            limits=httpx.Limits(max_connections=500),
+            limits=httpx.Limits(max_connections=500, max_keepalive_connections=None if keep_alive else 0),
             # Cookies belong to a call, not to the client: this jar takes none.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
         )

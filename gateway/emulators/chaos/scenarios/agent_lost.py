@@ -34,6 +34,7 @@ async def converse(
         for task in playing:
             task.cancel()
     judge.judge(stage.cast, call, outcome)
+    outcome.troubles += [found for strike in call.strikes for found in strike.found]
     return call
 
 

@@ -1,11 +1,13 @@
 """The table of cells: each row is a thing that breaks, in each phase of a call it is asked for in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from gateway.emulators.chaos import judge
 from gateway.emulators.chaos.faults import Kind, Way
+from gateway.emulators.chaos.knocks import Knock
+from gateway.emulators.chaos.process_faults import Blow
 from gateway.emulators.chaos.script import Act, Injection, Link, Phase
 from gateway.emulators.vatel.behaviour import Behaviour
 
@@ -13,6 +15,7 @@ EVERY: Final = tuple(Phase)
 FIRST: Final = (Phase.BEFORE_START,)
 ANY_GOOD: Final = frozenset({judge.WENT_ON, judge.TRANSFERRED, judge.APOLOGY})
 UNNOTICED: Final = frozenset({judge.WENT_ON})
+_IN_PHASE: Final = (Link.AGENT, Link.CALLER, Link.PROCESS, Link.DOORS)
 _OVERSIZE: Final = '{"type":"x","data":{"a":"' + "a" * (5 << 20) + '"}}'
 
 
@@ -28,6 +31,9 @@ class Row:
         behaviour: Of Vatel's service, from the start.
         tool: What a tool answers.
         tool_delay_s: How late it does.
+        still_s: How long the gateway can say nothing, whatever it does.
+        recorded: Whether the gateway lives to write the call's end down.
+        then: What happens half a second later.
 
     """
 
@@ -38,13 +44,19 @@ class Row:
     behaviour: Mapping[str, object] = field(default_factory=dict)
     tool: tuple[int, bytes] | None = None
     tool_delay_s: float = 0.0
+    still_s: float = 0.0
+    recorded: bool = True
+    then: Mapping[str, object] = field(default_factory=dict)
 
     def injections(self, phase: Phase) -> list[Injection]:
         """What happens in a phase."""
         if not self.what:
             return []
-        at_once = phase is Phase.BEFORE_START and self.what["link"] not in (Link.AGENT, Link.CALLER)
-        return [Injection(phase=None if at_once else phase, **self.what)]  # type: ignore[arg-type]
+        at_once = phase is Phase.BEFORE_START and self.what["link"] not in _IN_PHASE
+        first = Injection(phase=None if at_once else phase, **self.what)  # type: ignore[arg-type]
+        if not self.then:
+            return [first]
+        return [first, Injection(phase=phase, later_s=0.5, **self.then)]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +103,61 @@ _LATER: Final = tuple(phase for phase in Phase if phase is not Phase.BEFORE_STAR
 _SPOKEN: Final = (Phase.CALLER_SPEAKING, Phase.AGENT_SPEAKING)
 _AGENT: Final = {"link": Link.AGENT}
 
+_CALLER: Final = {"link": Link.CALLER, "fault": Act.TEXT}
+_HUGE: Final = '{"event":"' + "a" * (100 << 10) + '"}'
+_DEEP: Final = "[" * 50_000
+_MEDIA: Final = (
+    '{"event":"media","sequenceNumber":"3","streamSid":"$STREAM",'
+    '"media":{"track":"inbound","chunk":"2","timestamp":"%s","payload":"%s"}}'
+)
+_OTHER: Final = (
+    '{"event":"start","sequenceNumber":"1","streamSid":"MZ0","start":{"streamSid":"MZ0","callSid":"CA0",'
+    '"accountSid":"AC0","tracks":["inbound"],"customParameters":{},'
+    '"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}'
+)
+
+
+def _stream(name: str, text: str, times: int, allowed: frozenset[str] = UNNOTICED) -> Row:
+    """A row of what Twilio's stream may carry, and does not."""
+    return Row(name, {**_CALLER, "text": text, "times": times}, _LATER, allowed)
+
+
+def _process(name: str, blow: Blow, allowed: frozenset[str] = ANY_GOOD, **more: Any) -> Row:
+    """A row of what may happen to the process."""
+    lasts = {"for_s": more["still_s"]} if "still_s" in more else {}
+    return Row(name, {"link": Link.PROCESS, "fault": blow, **lasts}, allowed=allowed, **more)
+
+
+def _door(name: str, knock: Knock) -> Row:
+    """A row of what strangers may try."""
+    return Row(name, {"link": Link.DOORS, "fault": knock}, _LATER, UNNOTICED)
+
+
 ROWS: Final[tuple[Row, ...]] = (
     # A: Twilio's requests
-    *_link("A1", Link.WEBHOOKS, _REQUESTS, ANY_GOOD, FIRST),
+    *(replace(row, recorded=False) for row in _link("A1", Link.WEBHOOKS, _REQUESTS, ANY_GOOD, FIRST)),
+    _door("A3 forged webhooks", Knock.FORGED),
+    _door("A4 webhook again", Knock.REPLAYED),
+    _door("A9 forms that are none", Knock.MISFORMED),
     *_link("A6", Link.WEBHOOKS, _REQUESTS, UNNOTICED, _LATER),
     # B: Twilio's stream
-    *_link("B6-B15", Link.CALLER, _STREAM, ANY_GOOD, _LATER),
+    *_link("B6-B8, B17", Link.CALLER, _STREAM, ANY_GOOD, _LATER),
+    _door("B1 stream not signed", Knock.UNSIGNED_STREAM),
+    _door("B2 false and used tickets", Knock.FALSE_TICKET),
+    _door("B3 no start", Knock.NO_START),
+    _door("B4 media before the start", Knock.EARLY_MEDIA),
+    _stream("B5 start of another stream", _OTHER, 1, ANY_GOOD),
+    _stream("B9 stop, then more media", '{"event":"stop","streamSid":"$STREAM"}', 1, ANY_GOOD),
+    _stream("B10 nested deep", _DEEP, 3),
+    _stream("B10 bad messages", '{"event":', 30, ANY_GOOD),
+    _stream("B11 unknown events", '{"event":"new"}', 100),
+    _stream("B12 oversize", _HUGE, 1, ANY_GOOD),
+    _stream("B14 bad payload", _MEDIA % ("20", "!!!!"), 5),
+    _stream("B15 frames again, and times that go back", _MEDIA % ("0", "/////w=="), 50),
+    _stream("B18 unknown marks", '{"event":"mark","streamSid":"$STREAM","mark":{"name":"x"}}', 100),
+    _stream(
+        "B20 keys", '{"event":"dtmf","streamSid":"$STREAM","dtmf":{"track":"inbound_track","digit":"5"}}', 100
+    ),
     # C: session tokens
     *_link("C1", Link.VATEL, _REQUESTS, ANY_GOOD, FIRST),
     *_link("C1", Link.VATEL, _REQUESTS, UNNOTICED, _LATER),
@@ -143,6 +204,12 @@ ROWS: Final[tuple[Row, ...]] = (
         {**_AGENT, "fault": Act.TEXT, "text": '{"type":"interruption"}', "times": 100},
         _SPOKEN,
     ),
+    Row(
+        "D14 another session_started",
+        {**_AGENT, "fault": Act.TEXT, "text": '{"type":"session_started","data":{"id":"other"}}'},
+        _LATER,
+        UNNOTICED,
+    ),
     Row("D12 silent agent", {**_AGENT, "fault": Act.SILENCE}, (Phase.GREETING, *_SPOKEN)),
     # E: requests to Twilio
     *_link("E5-E7", Link.TWILIO, _REQUESTS, UNNOTICED, EVERY),
@@ -153,6 +220,23 @@ ROWS: Final[tuple[Row, ...]] = (
     *(Row(f"F2 tool {status}", {}, FIRST, UNNOTICED, tool=(status, b"oops")) for status in (302, 404, 500)),
     Row("F2 tool huge", {}, FIRST, UNNOTICED, tool=(200, b'"' + b"x" * (2 << 20) + b'"')),
     Row("F2 tool not JSON", {}, FIRST, UNNOTICED, tool=(200, b"<html>")),
+    # G, H: the database and the disk
+    _process("G2-G3 database locked", Blow.LOCK, UNNOTICED),
+    _process("H1 disk full", Blow.DISK_FULL, UNNOTICED),
+    # I, J: the process
+    _process("I1 SIGTERM", Blow.TERM, UNNOTICED),
+    Row(
+        "J6 a balancer asks whoever ends",
+        {"link": Link.PROCESS, "fault": Blow.TERM},
+        _LATER,
+        UNNOTICED,
+        then={"link": Link.DOORS, "fault": Knock.DRAINING},
+    ),
+    _process("I2 second SIGTERM", Blow.TERM_TWICE),
+    _process("I3 killed", Blow.KILL, recorded=False),
+    _process("I5 stopped for 1 s", Blow.FREEZE, still_s=1.0),
+    _process("I5 stopped for 5 s", Blow.FREEZE, still_s=5.0),
+    _process("I6 no descriptors left", Blow.DESCRIPTORS, UNNOTICED),
     # L: receivers of events
     *_link("L1", Link.EVENTS, _REQUESTS, UNNOTICED, FIRST),
 )

@@ -4,6 +4,7 @@ import asyncio
 import random
 import signal
 from typing import Final
+from urllib.parse import urlsplit
 
 from gateway.emulators.chaos import judge
 from gateway.emulators.chaos.actor import Manner
@@ -14,7 +15,12 @@ from gateway.emulators.chaos.runner import Profile, Scenario
 from gateway.emulators.chaos.script import Injection, Link
 from gateway.emulators.chaos.stage import Plan, Stage, caller_number
 
-_CALLS: Final = 50
+_KILL_EXCHANGES: Final = 5
+_STANDS_STILL_S: Final = 12.0
+_WAKES_UP_S: Final = 4.0
+_EVERY_S: Final = 0.5
+_FILLING_S: Final = 10.0
+"""By then about 25 calls are live."""
 _CHECK_S: Final = 0.25
 _SPEECH: Final = "after the kill, to words (s)"
 _VICTIMS: Final = "calls of the node that was killed"
@@ -32,48 +38,67 @@ async def _balance(stage: Stage) -> None:
 
 
 async def play_kill(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
-    """Kill one of two nodes with calls on both; start it again."""
-    calls = _CALLS if outcome.index == 0 else outcome.index
-    first = stage.cast.next_number
-    parts = [await _place(stage, first + at, Habits(exchanges=6)) for at in range(calls)]
-    victims: list[CallPart] = []
+    """Kill one of two nodes with calls on both, or have it stand still and wake up; start it again."""
+    stands_still = bool(outcome.index % 2)
+    outcome.name = "stopped for 12 s" if stands_still else "kill -9 of one of two nodes"
+    first, node = stage.cast.next_number, stage.nodes[0]
+    parts: list[CallPart] = []
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(_balance(stage))
-        talks = [group.create_task(part.talk()) for part in parts]
-        await asyncio.sleep(6.0 + rng.uniform(0.0, 2.0))
-        for part in parts:
+        talks = []
+        for at in range(stage.plan.calls):
+            parts.append(await _place(stage, first + at, Habits(exchanges=_KILL_EXCHANGES)))
+            talks.append(group.create_task(parts[-1].talk()))
+        await asyncio.sleep(2.0 + rng.uniform(0.0, 2.0))
+        live = [part for part in parts if not part.placed.over and part.placed.line is not None]
+        for part in live:
             part.strikes.append(Strike(stage.cast.clock.now(), _KILL, part.current, part.own_turn, None))
-        stage.nodes[0].send(signal.SIGKILL)
-        await asyncio.sleep(1.0)
-        victims = [part for part in parts if part.placed.lines and part.placed.lines[0].over]
+        victims = [part for part in live if _port(part) == node.port]
+        node.send(signal.SIGSTOP if stands_still else signal.SIGKILL)
+        if stands_still:
+            await asyncio.sleep(_STANDS_STILL_S)
+            node.send(signal.SIGCONT)
+            await asyncio.sleep(_WAKES_UP_S)
+            outcome.troubles += [each for part in victims for each in _two_owners(part)]
         await asyncio.wait(talks)
         watching.cancel()
-    outcome.name = "kill -9 of one of two nodes"
     outcome.measure(_VICTIMS, float(len(victims)))
     for part in parts:
+        await asyncio.sleep(0)  # to judge one takes a tenth of a second
         _judge(stage, part, outcome, victim=part in victims)
-    await stage.nodes[0].start()
+    if not stands_still:
+        await node.start()
+
+
+def _port(part: CallPart) -> int | None:
+    line = part.placed.line
+    return None if line is None else urlsplit(line.url).port
+
+
+def _two_owners(part: CallPart) -> list[str]:
+    """Sessions of a call that are open at once, after its first node has woken up."""
+    open_ = [each.number for each in part.sessions if not each.session.record.ended]
+    return [f"call {part.number} has two owners: sessions {open_}"] if len(open_) > 1 else []
 
 
 def _judge(stage: Stage, part: CallPart, outcome: Outcome, *, victim: bool) -> None:
-    strike, one = part.strikes[0], Outcome(outcome.index)
+    one = Outcome(outcome.index)
     if not victim:
         part.strikes.clear()
     judge.judge(stage.cast, part, one)
-    outcome.ending = f"{outcome.ending} " if outcome.ending else ""
     outcome.troubles += [f"call {part.number}: {each}" for each in one.troubles]
     outcome.measure(judge.SILENCE, one.measures[judge.SILENCE][0])
     if victim:
-        hearing = judge.hear(stage.cast, part)
+        hearing, strike = judge.hear(stage.cast, part), part.strikes[0]
         lost = [
             part.number for part in part.sessions if strike.session and part.number <= strike.session.number
         ]
         outcome.measure(_SPEECH, hearing.first_s(Heard.WORDS, strike.at_s, but=lost))
         outcome.troubles += [f"call {part.number}: {each}" for each in judge.told_right(stage.cast, part)]
         if one.ending != judge.WENT_ON:
-            outcome.troubles.append(f"call {part.number} {one.ending}")
+            outcome.missed.append(f"call {part.number}: {one.ending}")
     elif one.ending != judge.WENT_ON or len(part.placed.lines) != 1:
-        outcome.troubles.append(f"call {part.number} of the other node noticed: {one.ending}")
+        outcome.missed.append(f"call {part.number} of the other node noticed: {one.ending}")
     outcome.ending = "played"
     stage.cast.forget(part)
 
@@ -87,14 +112,17 @@ async def play_restart(stage: Stage, outcome: Outcome, rng: random.Random) -> No
         watching = group.create_task(_balance(stage))
 
         async def callers() -> None:
+            due = asyncio.get_running_loop().time()
             while not ended.is_set():
-                part = await _place(stage, stage.cast.next_number, Habits(exchanges=rng.randrange(1, 4)))
+                number = stage.cast.next_number
+                part = await _place(stage, number, Habits(exchanges=rng.randrange(2, 6)))
                 parts.append(part)
                 group.create_task(part.talk())
-                await asyncio.sleep(0.5)
+                due += _EVERY_S
+                await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
         calling = group.create_task(callers())
-        await asyncio.sleep(8.0)
+        await asyncio.sleep(_FILLING_S)
         for node in stage.nodes:
             stage.balancer.healthy.discard(node.port)
             node.send(signal.SIGTERM)
@@ -107,26 +135,28 @@ async def play_restart(stage: Stage, outcome: Outcome, rng: random.Random) -> No
             await asyncio.sleep(0.1)
         watching.cancel()
     outcome.measure("calls", float(len(parts)))
+    outcome.measure("streams a call", max(float(len(part.placed.lines)) for part in parts))
     for part in parts:
+        await asyncio.sleep(0)
         one = Outcome(outcome.index)
         judge.judge(stage.cast, part, one)
         outcome.measure(judge.SILENCE, one.measures[judge.SILENCE][0])
         outcome.troubles += [f"call {part.number}: {each}" for each in one.troubles]
         if one.ending != judge.WENT_ON:
-            outcome.troubles.append(f"call {part.number}: {one.ending}")
+            outcome.missed.append(f"call {part.number}: {one.ending}")
         stage.cast.forget(part)
 
 
 _TWO: Final = Plan(
-    nodes=2, manner=Manner(first_audio_s=0.5), settings={"RESUME": "on", "DRAIN_TIMEOUT": "40"}
+    nodes=2, calls=50, manner=Manner(first_audio_s=0.5), settings={"RESUME": "on", "DRAIN_TIMEOUT": "40"}
 )
 
 NODE_KILLED: Final = Scenario(
     name="node-killed",
     title="kill -9 of one of two nodes with 25 calls each",
     play=play_kill,
-    full=Profile(1, budget_s=50.0),
-    quick=Profile(1, budget_s=40.0),
+    full=Profile(2, budget_s=80.0),
+    quick=Profile(1, budget_s=50.0),
     bounds={_SPEECH: Bound(max=4.0), judge.SILENCE: Bound(max=4.0)},
     plan=_TWO,
     own_gateway=True,
@@ -137,7 +167,7 @@ ROLLING_RESTART: Final = Scenario(
     title="Rolling restart of two nodes, with 2 new calls a second",
     play=play_restart,
     full=Profile(5, budget_s=150.0),
-    quick=Profile(1, budget_s=35.0),
+    quick=Profile(1, budget_s=40.0),
     bounds={judge.SILENCE: Bound(max=3.0)},
     plan=_TWO,
     own_gateway=True,
