@@ -27,7 +27,6 @@ except ImportError:  # there is none for Windows
 _SHOWN: Final = 10
 """Failures of a scenario that are told one by one."""
 FULL_S: Final = 870.0
-QUICK_S: Final = 170.0
 _MOST_OF_A_BUDGET: Final = 1.2
 """A scenario alone, or the last one, need not be given all the time there is."""
 
@@ -77,7 +76,7 @@ def chaos(
         for each in batch:
             profile = _profile(each, quick=quick, calls=calls, at_once=at_once, alone=own is not None)
             profile = _timed(profile, chosen[len(reports) :], took_s, quick=quick)
-            runs.append((each, profile, _plan(each, own)))
+            runs.append((each, profile, _plan(each, own, quick=quick)))
         made = [replace(report, options=options) for report in _run(runs, seed, only, console)]
         took_s += max(report.seconds for report in made)
         for report in made:
@@ -125,25 +124,27 @@ def _profile(
 
 
 def _timed(profile: Profile, ahead: list[Scenario], took_s: float, *, quick: bool) -> Profile:
-    """Give a scenario its share of the time that is left."""
-    if profile.budget_s is None:
+    """Give a scenario its share of the time that is left; in a quick run, each has what it needs."""
+    if profile.budget_s is None or quick:
         return profile
-    shares_s = sum((each.quick if quick else each.full).budget_s or 0.0 for each in ahead)
-    left_s = (QUICK_S if quick else FULL_S) - took_s
-    share_s = min(left_s / shares_s, _MOST_OF_A_BUDGET) * profile.budget_s
+    shares_s = sum(each.full.budget_s or 0.0 for each in ahead)
+    share_s = min((FULL_S - took_s) / shares_s, _MOST_OF_A_BUDGET) * profile.budget_s
     return replace(profile, budget_s=share_s)
 
 
-def _plan(scenario: Scenario, own: Plan | None) -> Plan | None:
+def _plan(scenario: Scenario, own: Plan | None, *, quick: bool) -> Plan | None:
+    if own is None and quick:
+        return scenario.quick_plan
     usual = scenario.plan
     return None if own is None else replace(own, manner=usual.manner, behaviour=usual.behaviour)
 
 
 def _batches(chosen: list[Scenario], *, together: bool) -> list[list[Scenario]]:
     """What is run one after another; a few calls of several scenarios are no load side by side."""
-    side_by_side = [each for each in chosen if together and not each.own_gateway]
-    rest = [[each] for each in chosen if each not in side_by_side]
-    return [side_by_side, *rest] if side_by_side else rest
+    shared = [each for each in chosen if together and not each.alone]
+    few, nodes = ([each for each in shared if each.own_gateway is own] for own in (False, True))
+    rest = [[each] for each in chosen if each not in shared]
+    return [batch for batch in (few, nodes, *rest) if batch]
 
 
 def _run(

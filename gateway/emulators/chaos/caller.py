@@ -22,7 +22,7 @@ QUIET_S: Final = 0.24
 _SLACK_S: Final = 0.15
 _STREAM_S: Final = 10.0
 _BROKEN_OFF_S: Final = 1.5
-"""A turn whose end went down with the caller's own line is over when so little of it goes on."""
+"""A turn that was broken off is over once nothing more of it came for so long."""
 _LEAST_ANSWER_S: Final = 0.3
 """So much must be heard of an agent before it is the caller's turn again."""
 
@@ -70,6 +70,7 @@ class CallPart:
         facts: How many facts were planted.
         hung: Whether the caller gave up waiting.
         done: How many times the caller has spoken.
+        broken_off: Whether the end of the turn that is heard went down on its way.
 
     """
 
@@ -92,10 +93,10 @@ class CallPart:
     hearing: Hearing | None = None
     heard_s: dict[int, float] = field(default_factory=dict)
     last_heard: int = NOBODY
+    broken_off: bool = False
     _seen: dict[str, int] = field(default_factory=dict)
     _quiet_s: float = 0.0
     _answered_s: float = 0.0
-    _rejoined: bool = False
 
     @property
     def placed(self) -> Call:
@@ -155,7 +156,7 @@ class CallPart:
     def _listen(self, line: Line) -> None:
         sid = line.core.names.stream_sid
         if self._seen and sid not in self._seen:
-            self._rejoined = True
+            self.broken_off = True
         seen = self._seen.get(sid, 0)
         fresh = line.heard[seen:]
         fresh = fresh[: len(fresh) - len(fresh) % FRAME_BYTES]
@@ -179,7 +180,7 @@ class CallPart:
         if agent.state in (State.GREETING, State.SPEAKING, State.THINKING, State.TOOL):
             return False
         # Whether a newer session is about to speak is nothing that a caller could know.
-        if self._rejoined and self._quiet_s >= _BROKEN_OFF_S:
+        if self.broken_off and self._quiet_s >= _BROKEN_OFF_S:
             return True
         return self.heard_s.get(agent.number, 0.0) - agent.turn_from_s >= agent.turn_s - _SLACK_S
 
@@ -188,7 +189,7 @@ class CallPart:
         now = self.clock.now()
         began = now - QUIET_S - LOOK_S
         self.own.append((began, float("inf")))
-        self._quiet_s, self._rejoined = 0.0, False
+        self._quiet_s, self.broken_off = 0.0, False
         try:
             await asyncio.sleep(self.habits.pause_s)
             line = await self.placed.stream(_STREAM_S)

@@ -79,6 +79,7 @@ async def strike(injection: Injection, call: CallPart, links: Links) -> Strike:
         return made
     if injection.act is not None:
         if agent is not None:
+            call.broken_off = call.broken_off or injection.act is Act.TEXT
             _act(injection, injection.act, agent)
         return made
     proxy = links.proxy(injection.link)

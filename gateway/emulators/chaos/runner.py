@@ -54,6 +54,8 @@ class Scenario:
         own_gateway: Whether it needs gateways of its own, to be started and killed.
         after: Called once all that is played on a stage is over.
         usual_s: How long one call or cell usually takes.
+        quick_plan: How its stages are set in a quick run, if otherwise.
+        alone: Whether even a few calls of it are to have the machine to themselves.
 
     """
 
@@ -67,6 +69,8 @@ class Scenario:
     own_gateway: bool = False
     after: Callable[[Stage, list[Outcome]], Awaitable[None]] | None = None
     usual_s: float = 20.0
+    quick_plan: Plan | None = None
+    alone: bool = False
 
 
 Progress = Callable[[Outcome], None]

@@ -94,7 +94,8 @@ AGENT_LOST: Final = Scenario(
     title="The agent's connection is lost at random moments (reset, 1011, 1012, black hole)",
     play=play,
     full=Profile(200, at_once=40, budget_s=150.0),
-    quick=Profile(12, at_once=12, budget_s=40.0),
+    quick=Profile(12, at_once=12, budget_s=50.0),
+    usual_s=35.0,
     bounds={
         judge.SILENCE: Bound(max=3.0),
         judge.SOUND: Bound(max=0.3),
@@ -123,7 +124,7 @@ HALF_OPEN: Final = Scenario(
     name="half-open",
     title="The agent is there no more, and nobody is told",
     play=play_half_open,
-    full=Profile(100, at_once=34, budget_s=90.0),
+    full=Profile(100, at_once=34, budget_s=75.0),
     quick=Profile(6, at_once=6, budget_s=25.0),
     bounds={judge.SILENCE: Bound(max=3.0)},
     plan=Plan(manner=Manner(first_audio_s=0.8)),

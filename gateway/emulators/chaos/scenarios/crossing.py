@@ -41,7 +41,7 @@ CROSSING: Final = Scenario(
     name="crossing",
     title="Many calls at once, faults on every fifth: nothing of one call is in another",
     play=play,
-    full=Profile(50, at_once=50, budget_s=50.0),
+    full=Profile(50, at_once=50, budget_s=40.0),
     quick=Profile(10, at_once=10, budget_s=25.0),
     bounds={_LINES: Bound(max=0.0, always=True), judge.SILENCE: Bound(max=3.0)},
     plan=Plan(manner=Manner(tool_every=2)),

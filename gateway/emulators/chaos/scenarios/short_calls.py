@@ -110,7 +110,7 @@ SHORT_CALLS: Final = Scenario(
     name="short-calls",
     title=f"Short calls, given up in every phase, in batches of {BATCH}, every tenth abandoned",
     play=play,
-    full=Profile(40, budget_s=130.0),
+    full=Profile(40, budget_s=100.0),
     quick=Profile(1, budget_s=25.0),
     bounds={
         _KIB: Bound(max=1.0),
@@ -123,4 +123,5 @@ SHORT_CALLS: Final = Scenario(
     own_gateway=True,
     after=after,
     usual_s=25.0,
+    alone=True,
 )

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,9 +19,19 @@ from gateway.emulators.chaos.stage import Plan, Stage, caller_number
 _KILL_EXCHANGES: Final = 5
 _STANDS_STILL_S: Final = 12.0
 _WAKES_UP_S: Final = 4.0
-_EVERY_S: Final = 0.5
-_FILLING_S: Final = 10.0
-"""By then about 25 calls are live."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How often somebody calls, how often a caller speaks at most, and when the first node is restarted."""
+
+    every_s: float = 0.5
+    longest: int = 6
+    filling_s: float = 12.0
+
+
+_USUAL: Final = _Pace()
+_QUICK: Final = _Pace(every_s=1.0, longest=3, filling_s=5.0)
 _CHECK_S: Final = 0.25
 _SPEECH: Final = "after the kill, to words (s)"
 _VICTIMS: Final = "calls of the node that was killed"
@@ -106,6 +117,7 @@ def _judge(stage: Stage, part: CallPart, outcome: Outcome, *, victim: bool) -> N
 async def play_restart(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
     """Restart both nodes in turn, gently, while calls go on and new ones come."""
     outcome.name, outcome.ending = "rolling restart", "played"
+    pace = _USUAL if stage.plan.calls == _TWO.calls else _QUICK
     ended = asyncio.Event()
     parts: list[CallPart] = []
     async with asyncio.TaskGroup() as group:
@@ -115,14 +127,14 @@ async def play_restart(stage: Stage, outcome: Outcome, rng: random.Random) -> No
             due = asyncio.get_running_loop().time()
             while not ended.is_set():
                 number = stage.cast.next_number
-                part = await _place(stage, number, Habits(exchanges=rng.randrange(2, 6)))
+                part = await _place(stage, number, Habits(exchanges=rng.randrange(1, pace.longest)))
                 parts.append(part)
                 group.create_task(part.talk())
-                due += _EVERY_S
+                due += pace.every_s
                 await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
 
         calling = group.create_task(callers())
-        await asyncio.sleep(_FILLING_S)
+        await asyncio.sleep(pace.filling_s)
         for node in stage.nodes:
             stage.balancer.healthy.discard(node.port)
             node.send(signal.SIGTERM)
@@ -151,15 +163,19 @@ _TWO: Final = Plan(
     nodes=2, calls=50, manner=Manner(first_audio_s=0.5), settings={"RESUME": "on", "DRAIN_TIMEOUT": "40"}
 )
 
+_FEW: Final = replace(_TWO, calls=16)
+
 NODE_KILLED: Final = Scenario(
     name="node-killed",
     title="kill -9 of one of two nodes with 25 calls each",
     play=play_kill,
-    full=Profile(2, budget_s=80.0),
+    full=Profile(2, budget_s=100.0),
     quick=Profile(1, budget_s=50.0),
     bounds={_SPEECH: Bound(max=4.0), judge.SILENCE: Bound(max=4.0)},
     plan=_TWO,
+    quick_plan=_FEW,
     own_gateway=True,
+    usual_s=50.0,
 )
 
 ROLLING_RESTART: Final = Scenario(
@@ -170,5 +186,7 @@ ROLLING_RESTART: Final = Scenario(
     quick=Profile(1, budget_s=40.0),
     bounds={judge.SILENCE: Bound(max=3.0)},
     plan=_TWO,
+    quick_plan=_FEW,
     own_gateway=True,
+    usual_s=75.0,
 )
