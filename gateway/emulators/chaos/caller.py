@@ -1,6 +1,7 @@
 """The caller's part: hears agents out, speaks in turn, and remembers what happened to the call."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -124,7 +125,8 @@ class CallPart:
         if not call.status.final and not self.hung:
             await self._turn_comes()
         if not call.over:
-            await call.hang_up()
+            with contextlib.suppress(TimeoutError):  # Twilio itself may wait for an answer for so long
+                await call.hang_up()
 
     async def _turn_comes(self) -> bool:
         """Wait until an agent has spoken its turn and was heard; whether one did."""

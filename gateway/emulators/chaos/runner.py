@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -118,14 +118,11 @@ async def run(
     work = Work(waiting, late_from, stages * profile.at_once)
     # Gateways that start take all there is of the machine: no call is to suffer from it.
     all_set = asyncio.Barrier(stages)
+    made = [(set_stage(plan or scenario.plan), all_set) for _ in range(stages)]
     try:
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(_watch(lateness))
-            async with asyncio.TaskGroup() as playing:
-                for _ in range(stages):
-                    made = set_stage(plan or scenario.plan), all_set
-                    playing.create_task(_on_stage(scenario, made, profile.at_once, work, seed, done))
-            watching.cancel()
+        await _watched(
+            [_on_stage(scenario, each, profile.at_once, work, seed, done) for each in made], lateness
+        )
     except* GatewayError as failed:
         raise _first(failed) from None
     outcomes.sort(key=lambda outcome: outcome.index)
@@ -133,6 +130,16 @@ async def run(
     made_of = report(scenario.name, scenario.title, seed, took_s, outcomes, scenario.bounds)
     figures = [*made_of.figures, Figure.of(LATENESS, lateness.measures.get(LATENESS, []), Bound())]
     return replace(made_of, figures=figures, left_out=work.left_out)
+
+
+async def _watched(playing: Iterable[Coroutine[None, None, None]], lateness: Outcome) -> None:
+    """Play, and measure meanwhile how late this process is."""
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(_watch(lateness))
+        async with asyncio.TaskGroup() as stages:
+            for each in playing:
+                stages.create_task(each)
+        watching.cancel()
 
 
 class Work:
@@ -170,7 +177,7 @@ class Work:
         return self._waiting.pop(0)
 
 
-def _first(group: BaseExceptionGroup[GatewayError]) -> BaseException:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first exception of a group that may be of groups."""
     first: BaseException = group
     while isinstance(first, BaseExceptionGroup):
@@ -220,3 +227,6 @@ async def _one(scenario: Scenario, stage: Stage, outcome: Outcome, rng: random.R
     except TimeoutError:
         outcome.ending = outcome.ending or "not over"
         outcome.troubles.append(f"not over after {LONGEST_S:g} s")
+    except ExceptionGroup as group:  # one call that cannot be played is no reason not to play the others
+        outcome.ending = outcome.ending or "not played"
+        outcome.troubles.append(f"the kit itself: {_first(group)!r}")
