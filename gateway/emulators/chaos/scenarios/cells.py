@@ -67,7 +67,7 @@ CELLS_SCENARIO: Final = Scenario(
     title="Every row of the table of faults, in every phase of a call",
     play=play,
     full=Profile(len(CELLS), stages=16, budget_s=260.0),
-    quick=Profile(12, stages=6, budget_s=50.0),
+    quick=Profile(12, stages=6, budget_s=65.0),
     bounds={judge.SILENCE: Bound(max=_SILENCE_S)},
     plan=Plan(manner=Manner(first_audio_s=0.5, tool_every=2)),
 )

@@ -105,7 +105,10 @@ def _judge(stage: Stage, part: CallPart, outcome: Outcome, *, victim: bool) -> N
             part.number for part in part.sessions if strike.session and part.number <= strike.session.number
         ]
         outcome.measure(_SPEECH, hearing.first_s(Heard.WORDS, strike.at_s, but=lost))
-        outcome.troubles += [f"call {part.number}: {each}" for each in judge.told_right(stage.cast, part)]
+        for found in judge.told_right(stage.cast, part):
+            # Nobody but the process that was killed knew of a turn that was still being heard.
+            unwritten = found.endswith("the new session was not told")
+            (outcome.missed if unwritten else outcome.troubles).append(f"call {part.number}: {found}")
         if one.ending != judge.WENT_ON:
             outcome.missed.append(f"call {part.number}: {one.ending}")
     elif one.ending != judge.WENT_ON or len(part.placed.lines) != 1:
