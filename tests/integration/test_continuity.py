@@ -219,3 +219,24 @@ async def test_a_caller_who_hangs_up_on_hold_leaves_nothing_behind() -> None:
         await until(lambda: rig.metric("calls_parked_total", why="hold") == 1)
         await talk.call.hang_up()
         assert await rig.ending(talk.call) == "caller_hung_up"
+
+
+SOON = {"start_noise_s": 0.7, "start_phrase_s": 0.7}
+
+
+async def test_a_caller_is_held_with_a_phrase_while_vatel_asks_to_wait_for_two_seconds() -> None:
+    async with running_gateway(limits=SOON) as rig:
+        rig.vatel.behaviour = Behaviour(token_status=429, token_retry_after_s=2, token_times=1)
+        talk = await rig.conversation()
+        assert rig.metric("fillers_total", clip="one_moment") == 1
+        await talk.call.hang_up()
+        assert await rig.ending(talk.call) == "caller_hung_up"
+
+
+async def test_a_caller_gets_a_person_when_vatel_asks_to_wait_for_longer() -> None:
+    async with running_gateway(limits=SOON, settings={"fallback_number": HUMAN}) as rig:
+        rig.vatel.behaviour = Behaviour(token_status=429, token_retry_after_s=30)
+        call = await rig.call()
+        await call.wait_over(10)
+        assert await rig.ending(call) == "agent_unavailable"
+    assert "Dial" in verbs(call)

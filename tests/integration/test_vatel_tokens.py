@@ -113,7 +113,7 @@ async def test_a_refusal_is_not_repeated(status: int, kind: type[VendorError], o
     assert outcomes == [outcome]
 
 
-@pytest.mark.parametrize("asked", ["2", "60", "soon", ""])
+@pytest.mark.parametrize("asked", ["4", "60", "soon", ""])
 async def test_who_is_asked_to_wait_longer_than_a_caller_can_does_not_ask_again(asked: str) -> None:
     error, outcomes = await tried(response(429, Retry_After=asked), TOKEN)
     assert isinstance(error, VendorThrottled)
@@ -121,10 +121,11 @@ async def test_who_is_asked_to_wait_longer_than_a_caller_can_does_not_ask_again(
     assert outcomes == ["throttled"]
 
 
-async def test_who_is_asked_to_wait_a_second_waits_a_second() -> None:
+@pytest.mark.parametrize("asked", ["1", "3"])
+async def test_who_is_asked_to_wait_a_little_waits_so_long(asked: str) -> None:
     begun = time.monotonic()
-    assert await tried(response(429, Retry_After="1"), TOKEN) == ("t-1", ["throttled", "issued"])
-    assert time.monotonic() - begun >= 1.0
+    assert await tried(response(429, Retry_After=asked), TOKEN) == ("t-1", ["throttled", "issued"])
+    assert time.monotonic() - begun >= float(asked)
 
 
 async def test_pauses_differ_and_are_short() -> None:

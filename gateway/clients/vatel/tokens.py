@@ -68,8 +68,8 @@ class TokenTerms:
     """Of one try, connecting included."""
     tries: int = 3
     pause_s: Callable[[], float] = _pause_s
-    longest_wait_s: float = 1.0
-    """Whoever asks for more with ``Retry-After`` is not asked again: the caller is told to wait instead."""
+    longest_wait_s: float = 3.0
+    """Whoever asks for more with ``Retry-After`` is not asked again: a person is a better answer."""
 
 
 class TokenDesk:
