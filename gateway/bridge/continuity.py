@@ -39,6 +39,7 @@ class Continuity(Core):
     _greets = False
     _interrupted = False  # were the agent lost now, it would be in the middle of the caller's words
     _told: Past | None = None
+    _missing = False  # it was told that the agent is lost, and none is back
     _away: Absence | None = None  # why the stream is gone, while it is
 
     def _join(self, past: Past | None, now: float) -> list[Command]:
@@ -63,7 +64,7 @@ class Continuity(Core):
     def _agent_joined(self, event: SessionStarted, now: float) -> list[Command]:
         if self._agent is not AgentLeg.JOINING:
             return self._account.count("second_session_started")
-        self._agent = AgentLeg.JOINED
+        self._agent, self._missing = AgentLeg.JOINED, False
         self._joined_at = self._agent_heard_at = now
         first, self.report.session_id = self.report.session_id is None, event.id
         gap_s = self._recovery.joined(now)
@@ -128,8 +129,10 @@ class Continuity(Core):
                 self._say_farewell(Finale.AGENT_LOST, now)
         return []
 
-    def _rejoin(self, reason: str, now: float, *, caller_waits: bool = False) -> list[Command]:
-        """Call another session, and tell it what the call has come to."""
+    def _rejoin(
+        self, reason: str, now: float, *, caller_waits: bool = False, planned: bool = False
+    ) -> list[Command]:
+        """Call another session, and tell it what the call has come to. A loss is told of once."""
         if self.report.session_id is None:
             commands = self._join(self._take_up(), now)
         else:
@@ -137,7 +140,10 @@ class Continuity(Core):
             self._requests.orphan()
             self._health.reset(Leg.AGENT)
             self._speech.renew(self._recovery.epoch, repeating=bool(past.repeat))
-            commands = [*self._join(past, now), Tell(AgentMissed(self._recovery.epoch, reason))]
+            commands = self._join(past, now)
+            if not (planned or self._missing):
+                self._missing = True
+                commands.append(Tell(AgentMissed(self._recovery.epoch, reason)))
             if self._phase is Phase.LIVE:
                 phrase_s = _PATIENT_S if past.repeat else self._limits.gap_phrase_s
                 self._await_agent(now, self._limits.gap_noise_s, phrase_s)
@@ -281,4 +287,4 @@ class Continuity(Core):
         if not past.repeat:  # the new agent would have to say something
             return []
         self._recovery.renew()
-        return self._rejoin("the session is old", now)
+        return self._rejoin("the session is old", now, planned=True)

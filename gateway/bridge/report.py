@@ -128,7 +128,7 @@ class OptedOut:
 
 @dataclass(frozen=True, slots=True)
 class AgentMissed:
-    """The agent is lost, and another session is on its way; for the ``epoch``-th time."""
+    """The agent is lost, and the ``epoch``-th session after it is called; a loss is told of once."""
 
     epoch: int
     reason: str

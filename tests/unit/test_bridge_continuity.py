@@ -54,6 +54,18 @@ def test_the_next_agent_is_told_what_was_said_and_heard() -> None:
     assert drive.told(AgentMissed) == [AgentMissed(1, "broken pipe")]
 
 
+def test_a_loss_is_told_once_however_many_tries_the_next_session_takes() -> None:
+    drive = Drive()
+    drive.say("one", "Your code is 4711.")
+    drive.wait(1.0)
+    drive.feed(LOST)
+    drive.feed(LOST)
+    assert (len(joins(drive)), drive.told(AgentMissed)) == (3, [AgentMissed(1, "broken pipe")])
+    drive.feed(started(2))
+    drive.feed(LOST)
+    assert drive.told(AgentMissed)[1:] == [AgentMissed(3, "broken pipe")]
+
+
 def test_what_of_a_sentence_is_told_is_what_the_caller_hears_of_it() -> None:
     drive = Drive()
     drive.say("one", LONG, 5000, final=False)
@@ -479,6 +491,15 @@ def test_an_old_session_is_changed_in_a_pause() -> None:
     assert past(drive).repeat == "What is your name?"
     drive.feed(started(2))
     assert [note.epoch for note in drive.told(AgentBack)] == [1]
+    assert drive.told(AgentMissed) == []
+
+
+def test_a_new_session_that_does_not_come_in_the_place_of_an_old_one_is_a_loss() -> None:
+    drive = Drive(replace(CALM, session_s=1.0))
+    drive.say("one", "What is your name?", 300)
+    drive.wait(2.0)
+    drive.feed(LOST)
+    assert drive.told(AgentMissed) == [AgentMissed(2, "broken pipe")]
 
 
 def test_a_session_is_not_changed_while_a_tool_runs_or_an_answer_is_owed() -> None:
