@@ -10,9 +10,7 @@ import argparse
 import asyncio
 import sys
 import time
-import xml.etree.ElementTree as ET
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 import uvloop
@@ -24,77 +22,11 @@ from gateway.emulators.load.figures import Delays, Sound
 from gateway.emulators.load.legs import Door, Pattern
 from gateway.emulators.load.process import AUTH_TOKEN, gateway_under_load
 from gateway.emulators.twilio.signature import HEADER, sign
+from tests.bench.overload_crowd import Tally, crowd
 
 MOST_P99_MS = 20.0
 MOST_RECOVERY_S = 5.0
-MUSIC_S = 3.2
-WORDS_S = 2.4
-"""How long a spoken place in line takes."""
-AGAIN_S = 2.0
 WARM_UP_S = 3.0
-
-
-@dataclass
-class Tally:
-    """What became of those who came too many."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    slowest_s: float = 0.0
-    admitted_at: list[float] = field(default_factory=list)
-
-
-class Crowd:
-    """Callers for whom there is no place."""
-
-    def __init__(self, http: httpx.AsyncClient, url: str) -> None:
-        self._http = http
-        self._url = url
-        self.tally = Tally()
-
-    async def post(self, door: str, call_sid: str, **more: str) -> list[ET.Element]:
-        """Ask as Twilio asks; the verbs of the answer."""
-        form = {
-            "AccountSid": ACCOUNT_SID,
-            "CallSid": call_sid,
-            "CallStatus": "in-progress",
-            "Direction": "inbound",
-            "From": "+15551234567",
-            "To": "+15550001111",
-        } | more
-        url = f"{self._url}{door}"
-        began = time.perf_counter()
-        answer = await self._http.post(url, data=form, headers={HEADER: sign(AUTH_TOKEN, url, form)})
-        self.tally.slowest_s = max(self.tally.slowest_s, time.perf_counter() - began)
-        answer.raise_for_status()
-        return list(ET.fromstring(answer.text))
-
-    async def caller(self, number: int) -> None:
-        """Call, wait as long as there is something to wait for, and call again when turned away."""
-        attempt = 0
-        while True:
-            attempt += 1
-            call_sid = f"CA{number:012x}{attempt:020x}"
-            verbs = await self.post("/twilio/voice", call_sid, CallStatus="ringing")
-            if verbs[0].tag == "Enqueue":
-                self.tally.answers["waits"] += 1
-                verbs = await self.wait(call_sid)
-            if verbs[0].tag == "Connect":
-                self.tally.answers["admitted"] += 1
-                self.tally.admitted_at.append(time.perf_counter())
-                return
-            self.tally.answers["passed on"] += 1
-            await asyncio.sleep(AGAIN_S)
-
-    async def wait(self, call_sid: str) -> list[ET.Element]:
-        """Hear wait documents until called; what Twilio is answered then."""
-        began = time.perf_counter()
-        while True:
-            waited = str(int(time.perf_counter() - began))
-            verbs = await self.post("/twilio/wait", call_sid, QueueTime=waited)
-            if verbs[0].tag == "Leave":
-                break
-            await asyncio.sleep(sum(WORDS_S if verb.tag == "Say" else MUSIC_S for verb in verbs))
-        return await self.post("/twilio/queued", call_sid, QueueResult="leave", QueueTime=waited)
 
 
 class PatientDoors:
@@ -146,6 +78,15 @@ async def phase(name: str, calling: Load, seconds: float) -> Phase:
     )
 
 
+async def over(http: httpx.AsyncClient, url: str, call_sid: str) -> None:
+    """Say as Twilio says that a call is over."""
+    form = {"AccountSid": ACCOUNT_SID, "CallSid": call_sid, "Direction": "inbound"}
+    form |= {"From": "+15551234567", "To": "+15550001111", "CallStatus": "completed"}
+    door = f"{url}/twilio/status"
+    answer = await http.post(door, data=form, headers={HEADER: sign(AUTH_TOKEN, door, form)})
+    answer.raise_for_status()
+
+
 async def measure(
     calls: int, seconds: float, lateness_ms: int, core: int | None
 ) -> tuple[list[Phase], Tally, list[float], Loss]:
@@ -166,19 +107,18 @@ async def measure(
         await calling.open(PatientDoors(GatewayDoors(http, url, AUTH_TOKEN)), calls)
         await asyncio.sleep(WARM_UP_S)
         phases = [await phase("as many as allowed", calling, seconds)]
-        crowd = Crowd(http, url)
-        pressing = [group.create_task(crowd.caller(number + 1)) for number in range(calls)]
-        phases.append(await phase("twice as many", calling, seconds))
-        lost = Loss(sum(caller.over for caller in calling.callers), Sound.of(calling).misplaced)
-        freed = time.perf_counter()
-        for number, caller in enumerate(calling.callers[: calls // 4]):
-            caller.hang_up()
-            await crowd.post("/twilio/status", f"CA{number:032x}", CallStatus="completed")
-        phases.append(await phase("while a quarter ends", calling, seconds))
-        for task in (talking, *pressing):
-            task.cancel()
+        async with crowd(url, calls) as pressing:
+            phases.append(await phase("twice as many", calling, seconds))
+            lost = Loss(sum(caller.over for caller in calling.callers), Sound.of(calling).misplaced)
+            freed = time.perf_counter()
+            for number, caller in enumerate(calling.callers[: calls // 4]):
+                caller.hang_up()
+                await over(http, url, f"CA{number:032x}")
+            phases.append(await phase("while a quarter ends", calling, seconds))
+            await pressing.end()
+        talking.cancel()
         calling.close()
-    return phases, crowd.tally, [at - freed for at in crowd.tally.admitted_at], lost
+    return phases, pressing.tally, [at - freed for at in pressing.tally.admitted_at], lost
 
 
 def report(calls: int, given: tuple[list[Phase], Tally, list[float], Loss]) -> bool:
