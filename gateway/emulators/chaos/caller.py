@@ -177,13 +177,13 @@ class CallPart:
         agent = next((part for part in reversed(self.sessions) if part.number == self.last_heard), None)
         if agent is None or self._quiet_s < QUIET_S:
             return False
-        if sum(self.heard_s.values()) < self._answered_s:
-            return False
         if agent.state in (State.GREETING, State.SPEAKING, State.THINKING, State.TOOL):
             return False
-        # Whether a newer session is about to speak is nothing that a caller could know.
         if self.broken_off and self._quiet_s >= _BROKEN_OFF_S:
             return True
+        if sum(self.heard_s.values()) < self._answered_s:
+            return False
+        # Whether a newer session is about to speak is nothing that a caller could know.
         return self.heard_s.get(agent.number, 0.0) - agent.turn_from_s >= agent.turn_s - _SLACK_S
 
     async def _speak(self) -> None:
