@@ -45,6 +45,8 @@ async def test_a_request_without_the_right_signature_is_refused_and_learns_nothi
             assert (answer.status_code, answer.text) == (403, "refused\n"), signature
         assert nothing_happened(rig)
         assert rig.refused(VOICE, "signature") == 7
+        told = [line for line in rig.log if line["event"] == "request refused"]
+        assert {(line["reason"], line["source"]) for line in told} == {("signature", "127.0.0.1")}
 
 
 @pytest.mark.parametrize("path", [VOICE, "/twilio/status", "/twilio/stream-status", "/twilio/transfer"])
