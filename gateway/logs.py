@@ -5,7 +5,8 @@ import math
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -26,6 +27,24 @@ _hidden: Final[list[str]] = []
 _QUIET: Final = ("httpx", "httpcore", "twilio", "websockets", "picows", "uvicorn.access")
 
 
+class _Unfailing:
+    """Standard output that never fails: a full disk, or nobody who reads, is not to end a call."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write if it can be written."""
+        with suppress(OSError, ValueError):  # the latter of a stream that is closed
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Flush if it can be flushed."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(level: str, form: str) -> None:
     """Log from ``level`` on to standard output, as JSON or as text for people; libraries' warnings too."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
@@ -34,6 +53,7 @@ def configure(level: str, form: str) -> None:
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+    output = cast("TextIO", _Unfailing(sys.stdout))
     first: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -42,10 +62,10 @@ def configure(level: str, form: str) -> None:
     structlog.configure(
         processors=[*first, scrub, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *first],

@@ -1,5 +1,7 @@
 """Logs: nothing private leaves, whatever was logged, and each line can be read by a machine."""
 
+import errno
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -151,3 +153,27 @@ def test_text_for_people_is_cleaned_too(capsys: pytest.CaptureFixture[str]) -> N
     [line] = capsys.readouterr().out.splitlines()
     assert "refused" in line
     assert "+…00" in line
+
+
+class _FullDisk(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_line_that_can_t_be_written_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", _FullDisk())
+    logs.configure("info", "json")
+    logs.get().info("it happened")
+    logging.getLogger("library").warning("something else did")
+
+
+def test_a_line_for_a_stream_that_is_closed_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdout", closed)
+    monkeypatch.setattr(closed, "isatty", lambda: False, raising=False)
+    logs.configure("info", "json")
+    logs.get().info("it happened")
