@@ -115,6 +115,8 @@ class ToolDesk:
         if len(output.encode(errors="replace")) > self._limits.tool_output_bytes:
             output, outcome = error_output("too_large", "the tool's answer is too large"), "too_large"
         asker = running.answers
+        if running.deadline is None:  # a built-in one, which another agent should know of, too
+            self._errands.begin(running.call)
         self._errands.end(call_id, output, now, answered=asker is not None)
         note = ToolAnswered(running.call.name, outcome, (now - running.since) * 1000.0)
         commands: list[Command] = [Tell(note)]

@@ -21,7 +21,7 @@ from gateway.bridge import commands, events
 from gateway.bridge.commands import SendAudio
 from gateway.bridge.history import Past
 from gateway.bridge.machine import Bridge
-from gateway.bridge.report import CallReport, Ending
+from gateway.bridge.report import CallParked, CallReport, Ending
 from gateway.bridge.tools import error_output
 from gateway.calls.agent_side import AgentSide
 from gateway.calls.callee import CalleeWatch
@@ -227,6 +227,8 @@ class Call:
             case commands.Retrieve():
                 self._spawn(self._retrieve())
             case commands.Tell(note=note):
+                if self._recording is not None and isinstance(note, CallParked):
+                    self._recording.cleared(at)  # what Twilio still had to play is gone with the stream
                 self._narrator.note(note)
                 self._scribe.note(note, at, self._caller.delay_ms if self._caller is not None else None)
             case commands.HangUp() | commands.FallBack() | commands.Release():

@@ -1,5 +1,6 @@
 """A disk that fails under a recording: the call goes on as if nothing had happened; the record says why."""
 
+import asyncio
 import errno
 import os
 import shutil
@@ -10,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import soundfile
 
 from gateway.calls import recording
 from gateway.emulators.twilio.fixtures import NUMBER
-from gateway.ids import E164
+from gateway.ids import E164, CallSid
 from gateway.store import conversations, numbers
 from gateway.store.numbers import Number
 from tests.integration.gateway_audio import heard, on_the_line, speak, words
@@ -155,3 +157,17 @@ async def test_a_disk_that_is_nearly_full_is_told_of(tmp_path: Path, monkeypatch
     async with running_gateway(settings=kept(tmp_path), keep=True) as rig:
         await until(lambda: rig.metric("recordings_disk_used") == pytest.approx(0.86))
         assert [line["used"] for line in rig.log if "nearly full" in line["event"]] == [0.86]
+
+
+async def test_what_a_lost_stream_had_yet_to_play_is_not_recorded_as_heard(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as (rig, talk):
+        speak(talk.session, "one", words(1, 4.0))
+        await talk.line.wait_heard(1.0)
+        rig.gateway.registry.stream_failed(CallSid(talk.call.sid), "31921")
+        await until(lambda: rig.metric("calls_parked_total", why="stream_lost") == 1)
+        await asyncio.sleep(1.5)
+        await talk.call.hang_up()
+        written = await record(rig, talk.call.sid)
+    sound, rate = soundfile.read(tmp_path / "recordings" / str(written.recording_path))
+    spoken = numpy.flatnonzero(abs(sound[:, 1]) > 0.01)
+    assert 0.5 < (spoken[-1] - spoken[0]) / rate < 1.5  # a second more was with Twilio

@@ -512,6 +512,14 @@ def test_a_session_is_not_changed_while_a_tool_runs_or_an_answer_is_owed() -> No
     assert len(joins(drive)) == 1
 
 
+def test_what_the_gateway_did_itself_for_the_lost_agent_is_told() -> None:
+    drive = Drive()
+    drive.say("one", LONG, 2000, final=False)
+    drive.feed(tool("opt_out"))
+    drive.feed(LOST)
+    assert [(trace.name, trace.output) for trace in past(drive).tools] == [("opt_out", '{"ok":true}')]
+
+
 # The call began elsewhere
 
 
