@@ -14,6 +14,12 @@ from gateway.wire.media_stream import Media, Start
 _MOST_KEYS: Final = 64
 _KEYS_A_SECOND: Final = 15.0
 """The shortest tone and pause that a telephone line carries make some ten keys a second."""
+_THIN: Final = 0.4
+"""A stream that brings less than this share of a line's audio is as good as one that brings none."""
+_MOST_THIN: Final = 2
+"""So often in a call another stream is had for that; then the way itself must be so narrow."""
+_LATE_S: Final = 0.5
+"""A look that comes so late is one of ours: what came meanwhile has not been read."""
 
 
 class CallerLeg:
@@ -36,6 +42,9 @@ class CallerLeg:
         self._suspected = False
         self._pauses = 0
         self._suspicions = 0
+        self._counted = 0
+        self._counted_from = 0.0
+        self._thin = 0
         self._keys_dropped = 0
         self.opened_at: float | None = None
         self.check_at: float | None = None
@@ -44,6 +53,7 @@ class CallerLeg:
         """The stream begins; whether its audio is of the only kind Twilio documents."""
         self.opened_at = now if self.opened_at is None else self.opened_at  # it may come back in another one
         self._heard_at, self._suspected = now, False
+        self._counted, self._counted_from = 0, now
         self.check_at = now + self._gap_s
         self._arrivals.begin()
         self._backlog.begin()
@@ -84,7 +94,9 @@ class CallerLeg:
         if now - self._heard_at > self._warn_s:
             self._pauses += self.opened_at is not None
         self._heard_at = now
-        self._suspected = False
+        if self._suspected:
+            self._suspected, self._counted, self._counted_from = False, 0, now
+        self._counted += len(media.payload)
         audio = self._arrivals.take(media)
         self._voice.hear(audio, now)
         return audio
@@ -115,17 +127,30 @@ class CallerLeg:
 
     @property
     def suspect_at(self) -> float | None:
-        """When the stream is suspect unless audio comes before; ``None`` if it is already, or is not open."""
-        return None if self.opened_at is None or self._suspected else self._heard_at + self._suspect_s
+        """When the stream may be found suspect; ``None`` if it is already, or is not open."""
+        if self.opened_at is None or self._suspected:
+            return None
+        return min(self._heard_at, self._counted_from) + self._suspect_s
 
     def suspect(self, now: float) -> bool:
-        """Whether nothing has come for so long that the stream may be dead; said once in a pause."""
+        """Whether so little has come for so long that the stream may be dead; said once in a pause."""
         due = self.suspect_at
         if due is None or now < due:
+            return False
+        if now < self._heard_at + self._suspect_s and not self._is_thin(now, due):
             return False
         self._suspected = True
         self._suspicions += 1
         return True
+
+    def _is_thin(self, now: float, due: float) -> bool:
+        """Whether far less came than a line brings, from the last look until now."""
+        counted, self._counted, self._counted_from = self._counted, 0, now
+        if now - due > _LATE_S or self._thin >= _MOST_THIN:
+            return False
+        thin = counted < self._suspect_s * 1000 * BYTES_PER_MS * _THIN
+        self._thin += thin
+        return thin
 
     def silent(self, now: float) -> bool:
         """Whether nothing came for too long. Asked when ``check_at`` has come, not with every frame."""
@@ -151,5 +176,6 @@ class CallerLeg:
             "caller_audio_dropped_ms": self._backlog.dropped // BYTES_PER_MS,
             "media_pauses": self._pauses,
             "media_suspect": self._suspicions,
+            "media_thin": self._thin,
             "keys_dropped": self._keys_dropped,
         }

@@ -97,8 +97,9 @@ def test_twilio_is_asked_once_what_became_of_a_call_that_does_not_come_back() ->
 
 def test_twilio_is_asked_about_a_stream_that_falls_silent() -> None:
     drive = Drive(replace(CALM, media_suspect_s=3.0))
-    drive.wait(2.0)
-    drive.feed(media_stream.Media(bytes([0xFF]) * 160, 1))
+    for number in range(1, 101):
+        drive.wait(0.02)
+        drive.feed(media_stream.Media(bytes([0xFF]) * 160, number))
     drive.wait(9.0)
     assert [at for at, command in drive.log if isinstance(command, Retrieve)] == [pytest.approx(5.0)]
     drive.lose_stream()

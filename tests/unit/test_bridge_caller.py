@@ -35,6 +35,34 @@ def test_a_stream_without_audio_is_suspect_once_until_audio_comes() -> None:
     assert leg.counts()["media_suspect"] == 2
 
 
+def trickle(leg: CallerLeg, since: float, seconds: float, every_s: float) -> list[float]:
+    """Bring a frame now and then; when the stream was found suspect."""
+    found = []
+    for number in range(1, round(seconds / every_s) + 1):
+        now = since + number * every_s
+        leg.fresh(frame(number), now)
+        if leg.suspect(now):
+            found.append(round(now, 2))
+    return found
+
+
+@pytest.mark.parametrize(("every_s", "found"), [(0.02, []), (0.04, []), (0.1, [3.0, 6.1])])
+def test_a_stream_that_brings_far_less_than_a_line_does_is_suspect_but_not_for_ever(
+    every_s: float, found: list[float]
+) -> None:
+    leg = opened()
+    assert trickle(leg, 0.0, 20.0, every_s) == found
+    assert leg.counts()["media_thin"] == len(found)
+
+
+def test_what_came_while_nobody_looked_is_not_missed() -> None:
+    leg = opened()
+    assert not leg.suspect(3.0 - 0.01)
+    leg.fresh(frame(1), 8.0)
+    assert not leg.suspect(8.0)
+    assert leg.suspect_at == 11.0
+
+
 @pytest.mark.parametrize(("pause_s", "counted"), [(0.9, 0), (1.1, 1), (9.0, 1)])
 def test_a_pause_of_more_than_a_second_is_counted(pause_s: float, counted: int) -> None:
     leg = opened()
