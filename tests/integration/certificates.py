@@ -7,6 +7,8 @@ import warnings
 from pathlib import Path
 
 _KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+_SIGNS = "-addext keyUsage=critical,keyCertSign,cRLSign"  # since 3.13, Python insists on what RFC 5280 does
+_SIGNED = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nsubjectAltName=DNS:{}\n"
 
 
 class Authority:
@@ -14,7 +16,7 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        _openssl(f"req -x509 {_KEY} -days 60 -subj /CN=tests -keyout ca.key -out ca.pem", folder)
+        _openssl(f"req -x509 {_KEY} -days 60 -subj /CN=tests {_SIGNS} -keyout ca.key -out ca.pem", folder)
 
     @property
     def trusted(self) -> ssl.SSLContext:
@@ -26,7 +28,8 @@ class Authority:
         subject = f"-subj /CN={name} -addext subjectAltName=DNS:{name}"
         if signed:
             _openssl(f"req {_KEY} {subject} -keyout site.key -out site.csr", self._folder)
-            signing = f"-CA ca.pem -CAkey ca.key -copy_extensions copy -days {days}"
+            (self._folder / "site.ext").write_text(_SIGNED.format(name))
+            signing = f"-CA ca.pem -CAkey ca.key -extfile site.ext -days {days}"
             _openssl(f"x509 -req -in site.csr {signing} -out site.pem", self._folder)
         else:
             _openssl(f"req -x509 {_KEY} {subject} -days {days} -keyout site.key -out site.pem", self._folder)

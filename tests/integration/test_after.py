@@ -52,7 +52,7 @@ async def test_a_database_that_does_not_answer_keeps_nobody_waiting(tmp_path: Pa
         talk = await rig.conversation()
         await until(lambda: rig.gateway.parts.keeper and rig.gateway.parts.keeper.confirmed)
         path = tmp_path / "gateway.db"
-        with sqlite3.connect(path, 10, isolation_level=None, check_same_thread=False) as other:
+        with sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False) as other:
             await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")
             speak(talk.session, "one", words(1, 0.5))
             await talk.line.wait_heard(0.4)  # live calls have no need of it

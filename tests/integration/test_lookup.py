@@ -87,7 +87,7 @@ async def test_values_are_text_numbers_true_false_or_null() -> None:
 )
 async def test_anything_else_says_nothing(answer: bytes) -> None:
     server = Loopback(answer)
-    assert await ask(server, deadline_s=0.5) == ({}, LookupCounts(failed=1))
+    assert await ask(server, deadline_s=5) == ({}, LookupCounts(failed=1))
     assert len(server.requests) == 1
 
 
