@@ -228,8 +228,9 @@ def test_a_caller_who_does_not_come_back_from_one_is_let_go() -> None:
     assert drive.ended() == Release(Ending.STREAM_LOST)
 
 
-def test_a_caller_who_hangs_up_while_it_rings_is_gone() -> None:
-    drive = parked(Absence.TRANSFER)
+@pytest.mark.parametrize("why", [Absence.TRANSFER, Absence.HOLD])
+def test_a_caller_who_hangs_up_while_it_rings_or_plays_is_gone(why: Absence) -> None:
+    drive = parked(why)
     drive.feed(events.CarrierEnded("completed"))
     assert drive.ended() == Release(Ending.CALLER_HUNG_UP)
 
@@ -380,12 +381,6 @@ def test_twilio_is_asked_about_a_caller_who_is_not_back_when_the_music_is_over()
     assert len(drive.all(Retrieve)) == 1
     drive.wait(8.0)
     assert drive.ended() == Release(Ending.STREAM_LOST)
-
-
-def test_a_caller_who_hangs_up_on_hold_has_ended_the_call() -> None:
-    drive = parked(Absence.HOLD)
-    drive.feed(events.CarrierEnded("completed"))
-    assert drive.ended() == Release(Ending.CALLER_HUNG_UP)
 
 
 def test_an_agent_that_is_lost_during_a_hold_is_replaced_when_the_caller_is_back() -> None:
