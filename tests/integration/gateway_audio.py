@@ -37,6 +37,11 @@ def heard(line: Line) -> bytes:
     return b"".join(audio[round(s.start_s * 8000) : round(s.end_s * 8000)] for s in line.heard_spans)
 
 
+async def hears_out(line: Line, turn: bytes) -> None:
+    """Wait until the caller has heard a turn (on the line) to its last sample, which a filter gives late."""
+    await line.wait_heard(len(turn) / 8000)
+
+
 def to_the_agent(line: Line, size: int) -> bytes:
     """The first so many bytes of what the agent must have heard, from the stream's beginning."""
     seconds = size / 48_000 + 1

@@ -8,7 +8,15 @@ from gateway.emulators.twilio.records import EndedBy
 from gateway.emulators.twilio.services import DialOutcome, Outcome
 from gateway.emulators.vatel.hearing import Listening
 from gateway.emulators.vatel.script import Listen, Say, Script, Tool
-from tests.integration.gateway_audio import caller_words, heard, on_the_line, speak, to_the_agent, words
+from tests.integration.gateway_audio import (
+    caller_words,
+    heard,
+    hears_out,
+    on_the_line,
+    speak,
+    to_the_agent,
+    words,
+)
 from tests.integration.gateway_rig import HUMAN, anyio_backend, running_gateway, until, verbs
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +30,7 @@ async def test_both_sides_hear_each_other_sample_for_sample(anyio_backend: Any) 
         speak(talk.session, "one", words(1, 1.5))
         talk.session.text("one", "Good morning.", final=True)
         await talk.line.say(caller_words(1, 1.0))
-        await talk.line.wait_heard(1.5)
+        await hears_out(talk.line, on_the_line(words(1, 1.5)))
         await until(lambda: len(talk.session.record.heard) > 48_000)
         await talk.call.hang_up()
         report = await rig.report(talk.call)

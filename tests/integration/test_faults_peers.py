@@ -8,7 +8,7 @@ import pytest
 
 from gateway.audio.transcode import AgentToCaller
 from gateway.emulators.vatel.behaviour import Behaviour
-from tests.integration.gateway_audio import caller_words, heard, on_the_line, speak, words
+from tests.integration.gateway_audio import caller_words, heard, hears_out, on_the_line, speak, words
 from tests.integration.gateway_hand import Hand, closed, media, new_call_sid, opening, stop
 from tests.integration.gateway_healthy import healthy_calls
 from tests.integration.gateway_rig import anyio_backend, running_gateway, until
@@ -73,7 +73,7 @@ async def test_bad_messages_of_the_agent_are_dropped_and_counted_and_the_call_go
             talk.session.send_raw(bad)
         talk.session.send_raw('{"type":"later","data":{}}')
         speak(talk.session, "one", words(1, 0.5))
-        await talk.line.wait_heard(0.5)
+        await hears_out(talk.line, on_the_line(words(1, 0.5)))
         await talk.call.hang_up()
         counts = (await rig.report(talk.call)).counts
     # One of them is a tool call whose arguments make no sense, and is answered.
