@@ -110,3 +110,12 @@ async def test_waiting_for_what_does_not_come_ends_with_what_did() -> None:
             await vatel.wait_for(lambda: False, 0.01)
         with pytest.raises(TimeoutError):
             await vatel.joined(0.01)
+
+
+async def test_what_is_said_behind_a_close_goes_nowhere() -> None:
+    async with by_hand() as (vatel, session, socket):
+        session.close(1011)
+        session.transcript("Is anybody there?")
+        await rest_of(socket)
+        await vatel.wait_for(lambda: session.record.ended)
+        assert (socket.close_code, session.record.end_reason) == (1011, "closed with 1011")

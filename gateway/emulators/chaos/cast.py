@@ -127,7 +127,8 @@ class Cast:
         last = next((said for said in reversed(call.said) if said.session is None), None)
         if last is None:
             return "Hello?"
-        last.told_at = self.clock.now()
+        if not part.session.ending:  # what is said behind a close reaches nobody
+            last.told_at = self.clock.now()
         return last.text
 
     def lines(self, part: AgentPart, facts: int) -> str:

@@ -223,7 +223,7 @@ class Session:
 
     async def _write(self) -> None:
         try:
-            while True:
+            while not self._over.is_set():  # behind a close message nothing can be sent
                 message = await self._outbox.get()
                 async with asyncio.timeout(SEND_TIMEOUT_S):
                     await self._write_one(message)
