@@ -274,6 +274,9 @@ class Continuity(Core):
         if self._attentive and self._noticed_at == self._agent_heard_at:
             self._doubted = True
             self._listen(now)
+            playout = self._speech.playout
+            if self._air.owed is Owed.NOTHING and self._speech.promised and playout.idle:
+                self._air.owe(Owed.REST, playout.idle_since)
         return []
 
     def _may_renew(self, now: float) -> bool:

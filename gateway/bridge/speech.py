@@ -61,6 +61,11 @@ class AgentSpeech:
         return self._tells_finals and self._turns.speaking
 
     @property
+    def promised(self) -> bool:
+        """Whether more is to come by the agent's messages; some never say that a turn is over."""
+        return (self._tells_finals or self._will_tell) and self._turns.speaking
+
+    @property
     def deadline(self) -> float | None:
         """When something must be done though nothing happens."""
         return earliest(self.playout.deadline, self._gather_until if self._gathered else None)

@@ -459,6 +459,17 @@ def test_a_short_word_to_a_session_that_may_be_dead_has_the_caller_told_somethin
     assert len(drive.told(SilenceFilled)) == 1
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_first_turn_that_stands_still_at_a_session_that_may_be_dead_is_filled(says_so: bool) -> None:
+    drive = Drive()
+    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(200), is_final=False, says_so=says_so))
+    drive.wait(1.2)
+    assert drive.told(SilenceFilled) == []
+    drive.feed(events.AgentDoubted())
+    drive.wait(1.0)
+    assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"] * says_so
+
+
 def test_a_short_noise_is_no_word_of_the_callers() -> None:
     drive = Drive()
     for sequence in range(1, 301):
