@@ -6,6 +6,7 @@ from typing import Final
 from gateway.emulators.chaos.actor import AgentPart, Manner
 from gateway.emulators.chaos.caller import CallPart, Habits
 from gateway.emulators.chaos.facts import MARGIN_S, Expected, Fact, Said, facts_in
+from gateway.emulators.chaos.introduction import caller_of, carries_on
 from gateway.emulators.chaos.watermarks import Watermarks, agent_voice, caller_voice
 from gateway.emulators.twilio.emulator import TwilioEmulator
 from gateway.emulators.twilio.line_clock import LoopClock
@@ -39,6 +40,7 @@ class Cast:
         self._last_caller = 0
         self._placing = asyncio.Lock()
         self._requests: dict[int, int] = {}
+        self._callers: dict[str, int] = {}
 
     @property
     def next_number(self) -> int:
@@ -46,17 +48,18 @@ class Cast:
         return self._last_caller + 1
 
     async def place(self, number: int, habits: Habits, to: str, from_: str) -> CallPart:
-        """Place a call; return when it is known which session was asked for on its account."""
+        """Place a call; return when a session was asked for, which is its own where none says whose it is."""
         voice = caller_voice(number)
         part = CallPart(number, voice, habits, self.clock, self.down, self.recognize)
         self.calls[number] = part
         self._last_caller = max(self._last_caller, number)
         self.up.add(number, voice.heard)
+        self._callers[from_] = number
         async with self._placing:
             known = len(self._fresh())
             part.call = await self.twilio.call_in(to=to, from_=from_)
             part.request = await self._request(known)
-            if part.request is not None:
+            if part.request is not None and caller_of(part.request) is None:
                 self._requests[id(part.request)] = number
         return part
 
@@ -69,12 +72,13 @@ class Cast:
 
     def _fresh(self) -> list[TokenRequest]:
         """The requests for tokens that carry on nothing."""
-        return [asked for asked in self.vatel.token_requests if not asked.prompt and not asked.first_message]
+        return [asked for asked in self.vatel.token_requests if not carries_on(asked)]
 
     def forget(self, part: CallPart) -> None:
         """A call is over, and everything about it has been looked at."""
         self.calls.pop(part.number, None)
         self.up.forget(part.number)
+        self._callers = {caller: number for caller, number in self._callers.items() if number != part.number}
         for agent in part.sessions:
             self.down.forget(agent.number)
             self.parts.pop(agent.session.id, None)
@@ -91,8 +95,16 @@ class Cast:
         self.down.add(self._sessions, voice.heard)
         part = AgentPart(self._sessions, session, voice, self.manner)
         self.parts[session.id] = part
-        self._place_in(part, self._requests.get(id(session.record.token_request)) or _only_call(part.told))
+        self._place_in(part, self._whose(part))
         return part
+
+    def _whose(self, part: AgentPart) -> int | None:
+        """The call a session is for: it was told so, or that call waited for it, or it knows its facts."""
+        asked = part.session.record.token_request
+        caller = caller_of(asked)
+        if caller is not None:
+            return self._callers.get(caller)
+        return self._requests.get(id(asked)) or _only_call(part.told)
 
     async def act(self, session: Session) -> None:
         """Drive a session that has started."""

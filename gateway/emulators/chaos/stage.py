@@ -13,6 +13,7 @@ from gateway.emulators.chaos.actor import TOOL, Manner
 from gateway.emulators.chaos.bystanders import STANDBY_NUMBER, Bystanders
 from gateway.emulators.chaos.caller import CallPart
 from gateway.emulators.chaos.cast import Cast
+from gateway.emulators.chaos.introduction import introduce
 from gateway.emulators.chaos.knocks import Door, Knock, knock
 from gateway.emulators.chaos.node import Node
 from gateway.emulators.chaos.process_faults import Blow
@@ -176,6 +177,7 @@ async def set_stage(plan: Plan) -> AsyncIterator[Stage]:
             node.launch()
         for node in nodes:
             await node.listening()
+            await introduce(node, KEY, plan.number)
         yield stage
 
 

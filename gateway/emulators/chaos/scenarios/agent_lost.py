@@ -10,6 +10,7 @@ from gateway.emulators.chaos.actor import Manner
 from gateway.emulators.chaos.caller import CallPart, Habits
 from gateway.emulators.chaos.faults import Kind
 from gateway.emulators.chaos.figures import Bound, Outcome
+from gateway.emulators.chaos.introduction import carries_on
 from gateway.emulators.chaos.runner import Profile, Scenario
 from gateway.emulators.chaos.script import Act, Injection, Link
 from gateway.emulators.chaos.stage import Plan, Stage, caller_number
@@ -69,8 +70,7 @@ def refuse_some(stage: Stage, seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - repeatable
 
     def admit(asked: TokenRequest) -> int:
-        carried_on = bool(asked.prompt or asked.first_message)
-        return 503 if carried_on and rng.random() < REFUSED_SHARE else 0
+        return 503 if carries_on(asked) and rng.random() < REFUSED_SHARE else 0
 
     stage.vatel.admit = admit
 
