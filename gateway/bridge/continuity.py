@@ -37,6 +37,7 @@ class Continuity(Core):
     _look_at: float | None = None
     _talks_since: float | None = None
     _greets = False
+    _spoke = False  # this session has been heard from
     _interrupted = False  # were the agent lost now, it would be in the middle of the caller's words
     _told: Past | None = None
     _missing = False  # it was told that the agent is lost, and none is back
@@ -64,7 +65,7 @@ class Continuity(Core):
     def _agent_joined(self, event: SessionStarted, now: float) -> list[Command]:
         if self._agent is not AgentLeg.JOINING:
             return self._account.count("second_session_started")
-        self._agent, self._missing = AgentLeg.JOINED, False
+        self._agent, self._missing, self._spoke = AgentLeg.JOINED, False, False
         self._joined_at = self._agent_heard_at = now
         first, self.report.session_id = self.report.session_id is None, event.id
         gap_s = self._recovery.joined(now)
@@ -84,7 +85,7 @@ class Continuity(Core):
     def _expect_words(self, now: float) -> None:
         """The agent is on the line: will it speak by itself?"""
         self._look_at = now + self._limits.look_every_s
-        if self._speech.repeating:  # it has, as far as it knows, and it is for the caller to answer
+        if self._spoke or self._speech.repeating:  # it has, as far as it knows; the caller is to answer
             self._filler.stop()
         elif self._greets or (self._told is not None and (self._told.lines or self._told.unheard)):
             self._air.owe(Owed.GREETING, now)
@@ -172,6 +173,7 @@ class Continuity(Core):
             return self._account.count("words_to_nobody")
         commands = self._speech.say(event, now)
         self._departure.extend(now)
+        self._spoke = self._spoke or bool(event.audio)
         if event.audio and not self._speech.repeating:
             self._caller_answered(now)
         return commands
@@ -213,7 +215,7 @@ class Continuity(Core):
         elif air.owed is Owed.TOOL and not desk.busy:
             air.owe(Owed.ANSWER, now)
         elif air.owed is Owed.NOTHING and self._speech.unfinished and playout.idle:
-            air.owe(Owed.REST, playout.idle_since)
+            air.owe(Owed.REST, now)
         if playout.idle:
             self._talks_since = None
 

@@ -379,6 +379,17 @@ def test_a_sentence_that_stops_in_the_middle_is_filled() -> None:
     assert (len(drive.told(SilenceFilled)), len(joins(drive))) == (1, 1)
 
 
+def test_words_that_come_before_their_sound_after_a_pause_are_not_late() -> None:
+    drive = Drive()
+    drive.say("one", "Hello.")
+    drive.wait(10.0)
+    drive.feed(agent_session.ResponseText(TurnId("two"), "Are you still there?", True))
+    drive.wait(1.0)
+    drive.feed(agent_session.ResponseAudio(TurnId("two"), pcm(500), True))
+    drive.wait(10.0)
+    assert drive.told(SilenceFilled) == []
+
+
 def test_an_agent_that_is_to_greet_and_does_not_is_replaced() -> None:
     drive = Drive(open_line=False)
     drive.feed(events.Briefed(greets=True))
@@ -388,6 +399,16 @@ def test_an_agent_that_is_to_greet_and_does_not_is_replaced() -> None:
     assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"]
     drive.wait(5.0)
     assert len(joins(drive)) == 2
+
+
+def test_an_agent_that_has_greeted_while_the_telephone_rang_owes_nothing() -> None:
+    drive = Drive(replace(CALM, agent_greets=True), open_line=False)
+    drive.feed(started())
+    drive.say("greeting", "Hello, this is the library.", 2000)
+    drive.wait(1.0)
+    drive.feed(start())
+    drive.wait(60.0)  # and it is for a person who thinks about it to answer
+    assert (drive.told(SilenceFilled), drive.told(AgentMissed)) == ([], [])
 
 
 def test_an_agent_that_waits_for_the_caller_is_left_alone() -> None:
