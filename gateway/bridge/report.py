@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.ids import SessionId, TurnId
+from gateway.wire.agent_session import ToolCall
 
 _CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
@@ -107,11 +108,16 @@ class BargedIn:
 
 @dataclass(frozen=True, slots=True)
 class ToolAnswered:
-    """A tool call was answered: ``outcome`` is ``ok`` or the code of the error."""
+    """A tool call was answered: ``outcome`` is ``ok`` or the code of the error.
+
+    ``call`` is what was asked for where the bridge itself answered, with ``output``; never for a log.
+    """
 
     name: str
     outcome: str
     took_ms: float
+    call: ToolCall | None = field(default=None, repr=False)
+    output: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -115,10 +115,11 @@ class ToolDesk:
         if len(output.encode(errors="replace")) > self._limits.tool_output_bytes:
             output, outcome = error_output("too_large", "the tool's answer is too large"), "too_large"
         asker = running.answers
+        note = ToolAnswered(running.call.name, outcome, (now - running.since) * 1000.0)
         if running.deadline is None:  # a built-in one, which another agent should know of, too
             self._errands.begin(running.call)
+            note = replace(note, call=running.call, output=output)
         self._errands.end(call_id, output, now, answered=asker is not None)
-        note = ToolAnswered(running.call.name, outcome, (now - running.since) * 1000.0)
         commands: list[Command] = [Tell(note)]
         if asker is not None:
             self._answered.append(asker)

@@ -25,9 +25,10 @@ from gateway.bridge.report import (
     TurnReport,
     told_as,
 )
-from gateway.calls.entries import happening
+from gateway.calls.entries import Run, happening, tool_run
 from gateway.calls.facts import Facts, Kind, OptOutFact, RecordingFact, Tell, tell_nobody
 from gateway.calls.plan import Plan, Words
+from gateway.calls.pressed import PressedKeys
 from gateway.calls.recording_file import BYTES_PER_S, RecordingResult, State
 from gateway.ids import CallSid
 from gateway.store.records import (
@@ -38,13 +39,11 @@ from gateway.store.records import (
     Json,
     Speaker,
     Status,
-    ToolRun,
     Turn,
 )
 from gateway.wire.agent_session import ToolCall
 
 _TRIPS_KEPT: Final = 500
-_LONGEST_OUTPUT: Final = 16_384
 _TURNS_OF_A_PROCESS: Final = 100_000
 
 
@@ -106,6 +105,7 @@ class Scribe:
         self._prefix = f"{plan.epoch}." if plan.epoch else ""
         self._last_event = 0
         self._turns: dict[str, int] = {}
+        self._pressed = PressedKeys()
         self._trips: list[float] = []
         self._agent: list[float] = []
         self._rang = 0.0
@@ -202,8 +202,15 @@ class Scribe:
             case BargedIn(cut_ms=cut_ms):
                 self._put(self._event("barge_in", now, {"cut_ms": round(cut_ms)}))
             case ToolAnswered():
-                data: Json = {"tool": note.name, "outcome": note.outcome, "took_ms": round(note.took_ms, 1)}
-                self._put(self._event("tool_answered", now, data))
+                self._tool_answered(note, now)
+
+    def _tool_answered(self, note: ToolAnswered, now: float) -> None:
+        data: Json = {"tool": note.name, "outcome": note.outcome, "took_ms": round(note.took_ms, 1)}
+        self._put(self._event("tool_answered", now, data))
+        if note.call is not None:
+            self._pressed.learn(note.call, note.output)
+            began = now - note.took_ms / 1000.0
+            self.ran(note.call, began, note.output, ended=now, failed=note.outcome != "ok")
 
     def event(self, kind: str, now: float, data: Json | None = None) -> None:
         """Something else happened."""
@@ -219,18 +226,8 @@ class Scribe:
         failed: bool = False,
     ) -> None:
         """A tool was asked for; with ``ended``, that it was answered."""
-        self._put(
-            ToolRun(
-                call_id=self._id,
-                tool_call_id=call.id,
-                name=call.name,
-                at=self._at(began),
-                arguments=dict(call.arguments),
-                output=None if output is None else output[:_LONGEST_OUTPUT],
-                failed=failed,
-                took_ms=None if ended is None else (ended - began) * 1000.0,
-            )
-        )
+        took_ms = None if ended is None else (ended - began) * 1000.0
+        self._put(tool_run(self._id, Run(call, self._at(began), output, failed, took_ms), self._pressed))
 
     def answered_by(self, answered_by: str, now: float) -> None:
         """Who answered a call we placed."""
@@ -316,8 +313,8 @@ class Scribe:
             sequence=sequence,
             who=Speaker.AGENT,
             at=self._at(now if turn.began_at is None else turn.began_at),
-            heard_text=turn.heard_text,
-            cut_text=turn.cut_text,
+            heard_text=self._pressed.hide(turn.heard_text),
+            cut_text=self._pressed.hide(turn.cut_text),
             spoken_ms=turn.spoken_ms,
             heard_ms=turn.heard_ms,
             proved_ms=turn.proved_ms,
@@ -335,7 +332,7 @@ class Scribe:
             sequence=sequence,
             who=Speaker.CALLER,
             at=self._at(now),
-            heard_text=text,
+            heard_text=self._pressed.hide(text),
         )
 
     def _event(self, kind: str, now: float, data: Json | None = None) -> Happening:

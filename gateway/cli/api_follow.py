@@ -72,13 +72,9 @@ def _aside(call: Call, what: str) -> Text:
     return Text.assemble(api_view.word(call.ending or call.status), f"{by}{took}")
 
 
-def _notable(events: tuple[CallEvent, ...], tools: set[str]) -> list[CallEvent]:
-    """Events that say what nothing else does, such as tools of the gateway's own, which have no record."""
-    return [
-        event
-        for event in events
-        if event.kind in _NOTABLE or (event.kind == "tool_answered" and event.data.get("tool") not in tools)
-    ]
+def _notable(events: tuple[CallEvent, ...]) -> list[CallEvent]:
+    """Events that say what nothing else does."""
+    return [event for event in events if event.kind in _NOTABLE]
 
 
 class Follower:
@@ -139,7 +135,7 @@ class Follower:
         call = self._gateway.calls.get(self._id)
         tools = self._gateway.calls.tool_calls(self._id)
         turns = self._gateway.calls.transcript(self._id)
-        events = _notable(self._gateway.calls.events(self._id), {tool.name for tool in tools})
+        events = _notable(self._gateway.calls.events(self._id))
         self._once(call, "placed", call.created_at)
         steps = (("ringing", call.ringing_at), ("answered", call.answered_at))
         new = [

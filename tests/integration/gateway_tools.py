@@ -20,6 +20,12 @@ def slow(first: int, second: int) -> int:
 
 
 @tool
+async def echo(code: str) -> dict[str, object]:
+    """A tool that repeats what it was given."""
+    return {"code": code}
+
+
+@tool
 async def wait(seconds: float) -> str:
     """A tool that takes its time."""
     await asyncio.sleep(seconds)

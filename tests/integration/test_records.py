@@ -30,6 +30,16 @@ ADDING = Script(
     listening=Listening(silence_ms=300),
 )
 
+KEYING = Script(
+    steps=(
+        Say(text="Your code?"),
+        Tool(name="collect_digits", arguments={"max_digits": 4}),
+        Tool(name="echo", arguments={"code": "{collect_digits.digits}"}),
+        Say(text="It is {collect_digits.digits}.", wait=False),
+        Tool(name="end_call"),
+    )
+)
+
 
 def kept(folder: Path, **more: Any) -> dict[str, Any]:
     """Settings that keep everything in a folder."""
@@ -80,12 +90,37 @@ async def test_a_call_is_written_down_whole(tmp_path: Path) -> None:
     assert times == sorted(time for time in times if time)
     assert [turn.who for turn in said] == [Speaker.AGENT, Speaker.CALLER, Speaker.AGENT]
     assert (said[0].heard_text, said[1].heard_text) == ("Good morning.", "I want to add one and two.")
-    assert [(tool.name, tool.arguments, tool.failed) for tool in tools] == [
-        ("add", {"first": 1, "second": 2}, False)
+    assert [(tool.name, tool.arguments, tool.output, tool.failed) for tool in tools] == [
+        ("add", {"first": 1, "second": 2}, tools[0].output, False),
+        ("end_call", {}, '{"ok":true}', False),
     ]
     kinds = [event.kind for event in events]
     assert kinds[0] in ("agent_joined", "answered")
     assert kinds[-1] == "ended"
+
+
+async def test_keys_that_were_pressed_are_written_down_as_stars(tmp_path: Path) -> None:
+    settings = kept(tmp_path, gateway_tools="tests.integration.gateway_tools")
+    async with running_gateway(script=KEYING, settings=settings, keep=True) as rig:
+        call = await rig.call()
+        line = await call.stream()
+        await until(lambda: any("tool_call" in session.kinds() for session in rig.vatel.sessions))
+        line.press("4711")
+        await call.wait_over(15)
+        assert any("4711" in output for output in rig.vatel.sessions[-1].tool_outputs.values())
+        written = await record(rig, call.sid)
+        records = rig.gateway.parts.keeping
+        assert records is not None
+        async with records.database.read() as connection:
+            said = await conversations.turns_of(connection, written.id)
+            tools = await conversations.tools_of(connection, written.id)
+            events = await conversations.events_of(connection, written.id)
+    assert [(tool.name, tool.arguments.get("code")) for tool in tools] == [
+        ("collect_digits", None), ("echo", "****"), ("end_call", None)
+    ]  # fmt: skip
+    assert [turn.heard_text for turn in said] == ["Your code?", "It is ****."]
+    assert "4711" not in f"{written} {said} {tools} {events}"
+    assert written.digits_masked
 
 
 async def test_what_was_cut_is_written_down_as_cut(tmp_path: Path) -> None:

@@ -89,9 +89,12 @@ def test_the_tool_that_runs_out_of_time_first_is_the_next_to_be_looked_at() -> N
     assert bridge.deadline == 4.0
 
 
+UNKNOWN = ("unknown_tool", "there is no tool nonsense")
+
+
 def test_an_unknown_tool_is_refused() -> None:
     done = live().handle(tool("nonsense"), 0.0)
-    assert acts(done) == [refusal("c1", "unknown_tool", "there is no tool nonsense")]
+    assert acts(done) == [refusal("c1", *UNKNOWN)]
 
 
 @pytest.mark.parametrize("state", [0.0, 0.5], ids=["running", "answered"])
@@ -145,6 +148,17 @@ def test_every_open_tool_call_is_answered_when_the_call_is_over() -> None:
     bridge.handle(tool("collect_digits", "keys"), 0.0)
     done = answers(bridge.handle(STOP, 1.0))
     assert done == [refusal(name, "call_over", OVER) for name in ("c1", "c2", "keys", "c3", "c4")]
+
+
+def test_what_the_bridge_answers_itself_is_told_whole_for_the_record() -> None:
+    bridge = live()
+    [note] = told(bridge.handle(tool("nonsense"), 0.0))
+    assert isinstance(note, ToolAnswered)
+    assert (note.call, note.output) == (tool("nonsense"), refusal("c1", *UNKNOWN).output)
+    bridge.handle(tool("lookup", "c2"), 0.0)
+    [note] = told(bridge.handle(finished("c2"), 0.5))
+    assert isinstance(note, ToolAnswered)
+    assert (note.call, note.output) == (None, "")  # who ran it has written it down
 
 
 # Keys
