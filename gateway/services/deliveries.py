@@ -172,6 +172,8 @@ class Deliveries:
 
     async def _turn(self, posts: asyncio.TaskGroup) -> bool:
         """Write down what became of requests and begin new ones. Whether there was any of this to do."""
+        if not (self._outcomes or await self._anything_due()):
+            return False
         settled, taken = list(self._outcomes), list[Parcel]()
         entered: list[str] = []
         try:
@@ -186,6 +188,18 @@ class Deliveries:
         for parcel in taken:
             self._posts[parcel.id] = posts.create_task(self._deliver(parcel))
         return bool(settled or taken)
+
+    async def _anything_due(self) -> bool:
+        """Whether to begin a transaction that writes: SQLite has one at a time, and calls want it, too."""
+        if self._places.free <= 0:
+            return False
+        async with self._database.read() as connection:
+            return await parcels.any_due(
+                connection,
+                self._now(),
+                but_endpoints=self._places.full_endpoints(),
+                but_hosts=self._places.full_hosts(),
+            )
 
     async def _take(self, connection: AsyncConnection, taken: list[Parcel], entered: list[str]) -> None:
         now, lease = self._now(), timedelta(seconds=self._limits.lease_s)

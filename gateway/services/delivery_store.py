@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.services.delivery_rules import host
@@ -50,6 +50,14 @@ class DeadLetter:
         return host(self.endpoint)
 
 
+async def any_due(
+    connection: AsyncConnection, now: datetime, *, but_endpoints: Collection[str], but_hosts: Collection[str]
+) -> bool:
+    """Whether any webhook may go out: no more than a look, for which nobody has to wait."""
+    query = _due(now, but_endpoints, but_hosts).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
 async def due(
     connection: AsyncConnection,
     now: datetime,
@@ -62,6 +70,14 @@ async def due(
 
     Those of one call to one endpoint come in order: the next is due when the one before is settled.
     """
+    query = _due(now, but_endpoints, but_hosts).order_by(outbox.c.next_at, outbox.c.id).limit(limit)
+    rows = await connection.execute(query.with_for_update(skip_locked=True))
+    return [(row.id, row.endpoint) for row in rows]
+
+
+def _due(
+    now: datetime, but_endpoints: Collection[str], but_hosts: Collection[str]
+) -> Select[tuple[MessageId, str]]:
     earlier = outbox.alias("earlier")
     blocked = exists().where(
         earlier.c.call_id == outbox.c.call_id,
@@ -69,18 +85,12 @@ async def due(
         earlier.c.id < outbox.c.id,
         earlier.c.state == Delivery.PENDING,
     )
-    query = (
-        select(outbox.c.id, outbox.c.endpoint)
-        .where(_free(now), outbox.c.next_at <= now, ~blocked)
-        .order_by(outbox.c.next_at, outbox.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    query = select(outbox.c.id, outbox.c.endpoint).where(_free(now), outbox.c.next_at <= now, ~blocked)
     if but_endpoints:
         query = query.where(outbox.c.endpoint.not_in(but_endpoints))
     for name in but_hosts:
         query = query.where(~_at(name))
-    return [(row.id, row.endpoint) for row in await connection.execute(query)]
+    return query
 
 
 async def take(

@@ -1,13 +1,21 @@
 """The database: transactions with a deadline, and errors of the gateway's own tree."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final, Self
 
 from sqlalchemy import select
 from sqlalchemy import text as sql
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.store import address, engine, migrate
@@ -93,7 +101,7 @@ class Database:
             async with asyncio.timeout(deadline_s), self._engine.connect() as connection:
                 # The option must be there before the transaction begins.
                 await connection.execution_options(**{WRITING: True})
-                async with connection.begin():
+                async with _begun(connection):
                     yield connection
 
     async def ready(self, deadline_s: float = 1.0) -> bool:
@@ -104,6 +112,26 @@ class Database:
         except StoreUnavailable:
             return False
         return True
+
+
+@asynccontextmanager
+async def _begun(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A transaction, as soon as whoever else writes is done.
+
+    SQLite has one writer at a time and no queue: who waits looks again and again, and may be passed over.
+    The engine's bound on that is short, so that a thread that waits can be had back; the deadline is the
+    caller's.
+    """
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                await stack.enter_async_context(connection.begin())
+            except OperationalError as error:
+                if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                    raise
+            else:
+                break
+        yield
 
 
 @contextmanager

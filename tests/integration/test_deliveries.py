@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from standardwebhooks import Webhook
 
 from gateway.clients.egress import Egress
@@ -147,12 +148,39 @@ async def row(database: Database, message: MessageId) -> Row:
 
 
 @asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[None]:
-    """Somebody keeps SQLite's only pen; taken in a thread, for its holder may need this one to let go."""
+async def away(path: Path) -> AsyncIterator[None]:
+    """The outbox can't be had; taken in a thread, for who writes to it may need this one to let go."""
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
-        await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")
+        await asyncio.to_thread(other.execute, "ALTER TABLE webhook_outbox RENAME TO elsewhere")
         yield
-        other.execute("ROLLBACK")
+        other.execute("ALTER TABLE elsewhere RENAME TO webhook_outbox")
+
+
+class Pen(Database):
+    """A database that counts who wants to write."""
+
+    wanted = 0
+
+    @asynccontextmanager
+    async def write(self, deadline_s: float = 5.0) -> AsyncIterator[AsyncConnection]:
+        self.wanted += 1
+        async with super().write(deadline_s) as connection:
+            yield connection
+
+
+async def test_looking_for_work_keeps_nobody_from_writing(url: str) -> None:
+    async with Pen.open(url) as database, Loopback(response(500)) as server:
+        async with delivering(database) as deliveries:
+            await asyncio.sleep(0.3)
+            assert database.wanted == 0
+            call, hook = new_call(), f"{server.url}/hook"
+            await write(database, hook, call_id=call, count=3)  # two of them wait for the first
+            slow = Schedule(first_s=60.0)
+        async with delivering(database, replace(LIMITS, schedule=slow)) as deliveries:
+            await until(lambda: deliveries.counts.failed == 1 and not deliveries.under_way)
+            before = database.wanted
+            await asyncio.sleep(0.3)
+            assert database.wanted == before
 
 
 async def test_an_event_is_delivered_signed(database: Database) -> None:
@@ -443,7 +471,7 @@ async def test_while_the_database_is_away_webhooks_wait(tmp_path: Path) -> None:
     ):
         await write(database, server.url, count=3)
         await until(lambda: deliveries.counts.delivered == 3)
-        async with locked(tmp_path / "gateway.db"):
+        async with away(tmp_path / "gateway.db"):
             await until(lambda: deliveries.behind)
         assert await settled(database) == states(delivered=3)
         await write(database, server.url)

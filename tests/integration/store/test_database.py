@@ -1,5 +1,8 @@
 """Transactions: whole or not at all, in time or not, and their errors of the gateway's own."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text as sql
 
@@ -66,6 +69,25 @@ async def test_a_second_writer_waits_only_so_long(url: str) -> None:
                 await second.execute(
                     sql("DROP TABLE api_keys") if "post" not in url else sql("LOCK TABLE calls")
                 )
+
+
+async def test_a_writer_waits_for_another_up_to_its_own_deadline(tmp_path: Path) -> None:
+    limits = EngineLimits(lock_wait_s=0.05)
+    async with Database.open(f"sqlite:///{tmp_path}/gateway.db", limits) as database:
+        wanted, written = asyncio.Event(), samples.call()
+
+        async def write() -> None:
+            wanted.set()
+            async with database.write(10) as second:
+                await calls.put(second, written)
+
+        async with asyncio.TaskGroup() as group, database.write(10) as first:
+            await calls.put(first, samples.call())
+            group.create_task(write())
+            await wanted.wait()
+            await asyncio.sleep(0.3)  # as long as it takes to be passed over some times
+        async with database.read() as connection:
+            assert await calls.get(connection, written.call_id)
 
 
 async def test_a_slow_statement_is_given_up(postgresql: str) -> None:
