@@ -91,6 +91,7 @@ async def _post(
         (b"null", "application/json", 422),
         (b'{"word": 1}', "application/json", 422),
         (b'{"word": "dial", "more": 1}', "application/json", 422),
+        (b'{"word": "dial", "word": "dial"}', "application/json", 422),
         (b'{"word": "' + b"a" * reading.LARGEST_BODY + b'"}', "application/json", 413),
     ],
 )

@@ -128,6 +128,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"to": TO, "prompt": "{{1}}"}, "prompt"),
     ({"to": TO, "first_message": "Hello {{name}}."}, "variables"),
     ({"to": TO, "variables": {"1": "x"}}, "variables"),
+    ({"to": TO, "variables": {"name": {"first": "x"}}}, "variables"),
     ({"to": TO, "callback_url": "http://customer.example"}, "callback_url"),
     ({"to": TO, "callback_url": "https://127.0.0.1/"}, "callback_url"),
     ({"to": TO, "callback_url": "https://169.254.169.254/latest"}, "callback_url"),
@@ -156,7 +157,8 @@ async def test_what_is_wrong_is_named_and_neither_dialled_nor_stored(tmp_path: P
             answer = await asked.place(body)
             assert answer.status_code == 422, (body, answer.text)
             assert answer.headers["content-type"] == "application/problem+json"
-            assert field in {each["field"].partition(".")[0] for each in answer.json()["errors"]}, answer.text
+            named = [each["field"].partition(".")[0] for each in answer.json()["errors"]]
+            assert named == [field], answer.text
         assert await asked.stored() == 0
         assert asked.at.twilio.requests == []
         assert asked.at.vatel.dials == []

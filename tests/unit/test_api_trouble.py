@@ -1,9 +1,9 @@
 """Which problem an error of the gateway becomes."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, WrapValidator
 from structlog.testing import capture_logs
 
 from gateway.errors import (
@@ -18,6 +18,7 @@ from gateway.errors import (
 )
 from gateway.store.errors import CursorRefused, KeyReused, StoreUnavailable
 from gateway.web.api import trouble
+from gateway.web.api.fields import one_reason
 from gateway.web.api.problem import FieldError, Kind, Problem, VendorWords
 from gateway.web.api.trouble import problem_of
 
@@ -64,6 +65,25 @@ def test_a_refused_number_names_its_field_and_code() -> None:
     error = DialRefused("Premium numbers are not called.", code="premium", field="to")
     assert problem_of(error, "test").errors == (
         FieldError(field="to", reason="Premium numbers are not called.", code="premium"),
+    )
+
+
+@pytest.mark.parametrize("text", ["short numbers are not called", "short numbers are not called."])
+def test_what_to_do_about_a_refusal_is_a_sentence_of_its_own(text: str) -> None:
+    problem = problem_of(DialRefused(text, remedy="Give another."), "test")
+    assert problem.detail == "short numbers are not called. Give another."
+
+
+class _Mixed(BaseModel):
+    value: Annotated[str | int, WrapValidator(one_reason("must be a text or a number"))]
+
+
+def test_a_value_of_none_of_its_types_is_wrong_for_one_reason() -> None:
+    assert _Mixed.model_validate({"value": 3}).value == 3
+    with pytest.raises(ValidationError) as caught:
+        _Mixed.model_validate({"value": [SECRET]})
+    assert trouble.validation(caught.value).errors == (
+        FieldError(field="value", reason="must be a text or a number"),
     )
 
 

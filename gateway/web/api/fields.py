@@ -1,10 +1,18 @@
 """Kinds of fields that several endpoints share."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
 
 from gateway.web.api.endpoint import Params
 
@@ -66,6 +74,18 @@ NextCursor = Annotated[
 def identifier(prefix: str) -> str:
     """The pattern of our own identifiers."""
     return rf"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"
+
+
+def one_reason(reason: str) -> Callable[[object, ValidatorFunctionWrapHandler], object]:
+    """A validator of a value that may be of several types: what fits none of them is wrong for one reason."""
+
+    def check(value: object, fits: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return fits(value)
+        except ValidationError:
+            raise ValueError(reason) from None
+
+    return check
 
 
 class Listing(Params):

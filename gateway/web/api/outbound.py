@@ -8,7 +8,7 @@ from math import ceil
 from typing import Annotated, Final
 
 import msgspec
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, WrapValidator
 
 from gateway.policy.machine import Mode
 from gateway.services.dial_request import (
@@ -36,7 +36,7 @@ from gateway.web.api.endpoint import (
     Params,
     Reply,
 )
-from gateway.web.api.fields import identifier
+from gateway.web.api.fields import identifier, one_reason
 from gateway.web.api.problem import FieldError, Kind, Problem, invalid, not_found
 from gateway.web.api.scopes import Scope
 
@@ -53,9 +53,12 @@ _IDEMPOTENCY: Final = Header(
 )
 _REPLAYED: Final = Header("Idempotent-Replayed", "`true`: an earlier request has asked for this call.")
 
+_VALUE: Final = "must be a text of at most 2000 characters, a number, true or false"
 Written = Annotated[str, Field(min_length=1, max_length=40)]
 Id = Annotated[str, Field(min_length=1, max_length=100)]
-Value = Annotated[str, Field(max_length=2000)] | bool | int | float
+Value = Annotated[
+    Annotated[str, Field(max_length=2000)] | bool | int | float, WrapValidator(one_reason(_VALUE))
+]
 
 
 class CallPath(Params):

@@ -1,6 +1,7 @@
 """The parts of a request, read and checked against an endpoint's types."""
 
 import asyncio
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -70,7 +71,7 @@ async def body(request: Request, endpoint: AnyEndpoint) -> tuple[BaseModel, byte
     """The body as what it says, and as it came.
 
     Raises:
-        Problem: it is none that the endpoint takes.
+        Problem: it is none that the endpoint takes, or a field in it was given twice.
     """
     if endpoint.body is Nothing:
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
@@ -81,9 +82,18 @@ async def body(request: Request, endpoint: AnyEndpoint) -> tuple[BaseModel, byte
         raise Problem(Kind.MEDIA, "The body must be application/json.", headers={"Connection": "close"})
     raw = await _read(request)
     try:
-        return _body(endpoint.body, raw), raw
+        read = _body(endpoint.body, raw)
     except ValidationError as error:
         raise trouble.validation(error) from None
+    json.loads(raw, object_pairs_hook=_once, parse_int=str, parse_float=str)
+    return read, raw
+
+
+def _once(members: list[tuple[str, object]]) -> None:
+    """Of two values under one name, which one is meant? Programs differ, so neither is taken."""
+    for name, times in Counter(name for name, _ in members).items():
+        if times > 1:
+            raise invalid(name[:100], "is given more than once")
 
 
 async def _read(request: Request) -> bytes:

@@ -25,6 +25,7 @@ _RETRY_S: Final = 5
 _LONGEST_WAIT_S: Final = 3600
 _LONGEST_FIELD: Final = 100
 _FRAMES: Final = 30
+_ENDS: Final = (".", "!", "?")
 _THROTTLED: Final = 429
 _REASONS: Final = {"missing": "is required", "extra_forbidden": "is not known here"}
 
@@ -45,7 +46,7 @@ def problem_of(error: Exception, endpoint: str) -> Problem:
         case CursorRefused():
             return invalid("cursor", f"{error}: {error.remedy}")
         case KeyReused():
-            return invalid("Idempotency-Key", f"{error} {error.remedy}")
+            return invalid("Idempotency-Key", _with_remedy(error))
         case DialRefused():
             return _refused(error, error.field, error.code)
         case GatewayError() if error.fault is Fault.OPERATOR:
@@ -85,7 +86,13 @@ def validation(error: ValidationError) -> Problem:
 
 def _refused(error: GatewayError, field: str | None, code: str | None) -> Problem:
     errors = [FieldError(field=field, reason=str(error), code=code)] if field else []
-    return Problem(Kind.REFUSED, f"{error} {error.remedy}"[:LONGEST_DETAIL], errors=errors)
+    return Problem(Kind.REFUSED, _with_remedy(error)[:LONGEST_DETAIL], errors=errors)
+
+
+def _with_remedy(error: GatewayError) -> str:
+    """What is wrong, and what to do about it, as two sentences."""
+    text = str(error)
+    return f"{text if text.endswith(_ENDS) else text + '.'} {error.remedy}"
 
 
 def _vendor(error: VendorError) -> Problem:
