@@ -38,7 +38,12 @@ def console(*, error: bool = False) -> Console:
 
 def as_json(value: object) -> None:
     """Print a value as JSON, times in UTC."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    done("", value, as_json=True)
+
+
+def done(text: str, facts: object, *, as_json: bool) -> None:
+    """Say what was done: in words, or as JSON with times in UTC."""
+    print(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode() if as_json else text)
 
 
 def table(*names: str) -> Table:

@@ -81,33 +81,39 @@ def show(
 
 
 @app.command()
-def hangup(call: CallId) -> None:
+def hangup(call: CallId, as_json: Json = False) -> None:
     """End a call. One that waits is never placed, and one that rings stops ringing."""
     with opened() as gateway:
         gateway.calls.hangup(call)
-    print(f"{call} is ended.")
+    api_view.done(f"{call} is ended.", {"id": call, "ended": True}, as_json=as_json)
 
 
 @app.command()
 def transfer(
-    call: CallId, to: str = typer.Argument(parser=telephone, metavar="NUMBER", help="Whom to connect it to.")
+    call: CallId,
+    to: str = typer.Argument(parser=telephone, metavar="NUMBER", help="Whom to connect it to."),
+    as_json: Json = False,
 ) -> None:
     """Connect a call to a person. If nobody takes it, the agent has it back."""
     with opened() as gateway:
         gateway.calls.transfer(call, to)
-    print(f"{call} is being connected to {api_view.number(to)}.")
+    text = f"{call} is being connected to {api_view.number(to)}."
+    api_view.done(text, {"id": call, "to": to}, as_json=as_json)
 
 
 @app.command()
 def recording(
     call: CallId,
     out: Path | None = typer.Option(None, "--out", "-o", help="The file; CALL.wav by default."),
+    as_json: Json = False,
 ) -> None:
     """Fetch a call's recording: stereo, the caller on the left."""
     target = _place_for(out or Path(f"{call}.wav"))
     with opened() as gateway, _writing(target):
         fetched = gateway.calls.recording(call, target)
-    print(f"{target}: {fetched.size} bytes of {fetched.media_type}.")
+    text = f"{target}: {fetched.size} bytes of {fetched.media_type}."
+    facts = {"id": call, "file": str(target), "bytes": fetched.size, "media_type": fetched.media_type}
+    api_view.done(text, facts, as_json=as_json)
 
 
 @app.command()

@@ -89,6 +89,9 @@ async def _twilio(emulator: TwilioEmulator, gateway: str, number: str) -> None:
         timeline.line("# a call:")
         body = f'{{"to": "{number}", "from": "{_CALLER}"}}'
         timeline.line(f"curl -s {emulator.url}/emulator/calls --json '{body}'")
+        timeline.line("# who is called does not answer:")
+        busy = '{"outcome": "busy"}'
+        timeline.line(f"curl -s {emulator.url}/emulator/callees/{_CALLER} -X PUT --json '{busy}'")
         await _told_to_stop()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gateway.cli import api_view
+from gateway.cli.api_options import Json
 from gateway.store import address, keys
 from gateway.store.database import Database
 from gateway.store.identifiers import KeyId
@@ -42,6 +45,7 @@ def create(
     days: int | None = typer.Option(
         None, "--expires-in-days", min=1, max=LONGEST_DAYS, help="When it ends by itself; never by default."
     ),
+    as_json: Json = False,
 ) -> None:
     """Make a key and print it, this once: only its hash is kept."""
     name = name.strip()
@@ -51,13 +55,17 @@ def create(
     key, text = asyncio.run(_create(name, scopes, now, now + timedelta(days=days) if days else None))
     # The key alone goes to standard output, so that it can be piped to where it is kept.
     typer.echo(f"{key.id}: {', '.join(key.scopes)}. Keep the key now, it can't be read again:", err=True)
-    typer.echo(text.get_secret_value())
+    shown = text.get_secret_value()
+    api_view.done(shown, {"key": shown} | asdict(key), as_json=as_json)
 
 
 @app.command("list")
-def list_keys() -> None:
+def list_keys(as_json: Json = False) -> None:
     """List all keys, the newest first, those that are over too."""
     found = asyncio.run(_list())
+    if as_json:
+        api_view.as_json(found)
+        return
     now = datetime.now(UTC)
     table = Table("id", "name", "scopes", "state", "made", "ends", "last used", box=None)
     for key in found:
@@ -70,12 +78,12 @@ def list_keys() -> None:
 
 
 @app.command()
-def revoke(key_id: str = typer.Argument(help="The key's id: key_...")) -> None:
+def revoke(key_id: str = typer.Argument(help="The key's id: key_..."), as_json: Json = False) -> None:
     """Take a key back, at once and for good."""
     if not asyncio.run(_revoke(KeyId(key_id))):
         typer.echo("vatel-gateway: there is no such key, or it was taken back before", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{key_id} is taken back.")
+    api_view.done(f"{key_id} is taken back.", {"id": key_id, "revoked": True}, as_json=as_json)
 
 
 @asynccontextmanager

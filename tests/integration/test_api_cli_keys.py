@@ -1,5 +1,6 @@
 """``vatel-gateway keys``, straight on a database."""
 
+import json
 import re
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def test_keys_are_listed_and_taken_back() -> None:
     assert run("revoke", key_id).exit_code == 0
     assert "taken back" in run("list").stdout
     assert run("revoke", key_id).exit_code == 1
+
+
+def test_keys_are_told_as_json_where_wanted() -> None:
+    made = json.loads(run("create", "Reports", "--scope", "calls:read", "--json").stdout)
+    assert form(made["key"]) is Form.KEY
+    [listed] = json.loads(run("list", "--json").stdout)
+    assert listed == {name: value for name, value in made.items() if name != "key"}
+    assert (listed["name"], listed["scopes"], listed["revoked_at"]) == ("Reports", ["calls:read"], None)
+    assert json.loads(run("revoke", made["id"], "--json").stdout) == {"id": made["id"], "revoked": True}
 
 
 @pytest.mark.parametrize(

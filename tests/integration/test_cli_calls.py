@@ -49,7 +49,7 @@ async def test_a_call_is_placed_followed_to_its_end_listed_and_shown(tmp_path: P
         "ended",
     ]
     assert "agent    Hello Ada" in called.out
-    assert 'tool="end_call"' in called.out
+    assert "tool     end_call() → " in called.out
     assert "ended    agent hung up (by the agent), after 0:0" in called.out
     assert "→ +1 415 555 0177 agent hung up" in listed.out
     assert name in listed.out
@@ -140,6 +140,14 @@ async def test_a_call_is_ended_from_elsewhere_and_not_twice(tmp_path: Path) -> N
     assert (first.code, first.out) == (0, f"{name} is ended.\n")
     assert (second.code, second.err.splitlines()[0]) == (1, "vatel-gateway: the call is over.")
     assert (other.code, other.err.splitlines()[0]) == (1, "vatel-gateway: There is no such call.")
+
+
+async def test_what_was_done_is_told_as_json_where_wanted(tmp_path: Path) -> None:
+    async with operator(tmp_path, script=LONG) as at:
+        name = await placed(at)
+        moved = await at.run("calls", "transfer", name, HUMAN, "--json")
+        await at.desk.ended(name)
+    assert moved.json == {"id": name, "to": HUMAN}
 
 
 async def test_a_call_is_connected_to_a_person(tmp_path: Path) -> None:

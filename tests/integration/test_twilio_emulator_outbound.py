@@ -1,12 +1,13 @@
 """The Twilio emulator over real sockets: who answers an outbound call, what of, and what is written down."""
 
+import httpx
 import pytest
 
 from gateway.emulators.twilio.emulator import TwilioEmulator
 from gateway.emulators.twilio.faults import call_refused
 from gateway.emulators.twilio.fixtures import NUMBER, SPEED, twilio
 from gateway.emulators.twilio.machine import beep, greeting
-from gateway.emulators.twilio.people import Callee, Machine, Outcome
+from gateway.emulators.twilio.people import Callee, DialOutcome, Machine, Outcome
 from gateway.emulators.twilio.records import CallStatus, Direction, EndedBy
 from gateway.emulators.twilio.services import Conduct
 from tests.integration.twilio_server import HUMAN, Server, connecting, outgoing, refusal, rest, server
@@ -178,3 +179,19 @@ async def test_only_placing_calls_fails_on_command(twilio: TwilioEmulator, serve
 async def test_keys_that_are_none_are_refused(twilio: TwilioEmulator, server: Server) -> None:
     asked = {**outgoing(server), "send_digits": "1-2"}
     assert await refusal(twilio, lambda client: client.calls.create(**asked)) == (400, 20001)
+
+
+async def test_who_is_reached_is_said_by_curl(twilio: TwilioEmulator, server: Server) -> None:
+    machine = {"after_s": 0.1, "machine": {"greeting_s": 2, "beep": False}, "hang_up_after_s": 5}
+    async with httpx.AsyncClient(base_url=twilio.url) as client:
+        assert (await client.put(f"/emulator/callees/{HUMAN}", json=machine)).status_code == 204
+        reached = {"outcome": "busy", "after_s": 2}
+        assert (await client.put(f"/emulator/dials/{HUMAN}", json=reached)).status_code == 204
+        wrong = [
+            await client.put(f"/emulator/callees/{HUMAN}", json={"outcome": "asleep"}),
+            await client.put(f"/emulator/callees/{HUMAN}", json={"after_s": -1}),
+            await client.put("/emulator/dials/12", json={}),
+        ]
+    assert [answer.status_code for answer in wrong] == [400, 400, 400]
+    assert twilio.callees[HUMAN] == Callee(after_s=0.1, machine=Machine(2.0, beep=False), hang_up_after_s=5.0)
+    assert twilio.dial[HUMAN] == DialOutcome(Outcome.BUSY, 2.0)

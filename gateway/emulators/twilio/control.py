@@ -1,9 +1,10 @@
 """Placing calls by curl: the emulator's own little API, which the real Twilio does not have."""
 
 import io
+import re
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from gateway.emulators.twilio.call import Call
 from gateway.emulators.twilio.line_audio import AudioUnusable, read_wav, write_wav
 from gateway.emulators.twilio.line_core import LineWarning
+from gateway.emulators.twilio.people import Callee, DialOutcome, Machine, Outcome
 from gateway.errors import GatewayError
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -34,6 +36,53 @@ class Keys(msgspec.Struct, forbid_unknown_fields=True):
     digits: str
 
 
+class NewMachine(msgspec.Struct, forbid_unknown_fields=True):
+    """An answering machine in the body of ``PUT /emulator/callees/{number}``."""
+
+    greeting_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 6.0
+    beep: bool = True
+
+
+class NewCallee(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``PUT /emulator/callees/{number}``: a ``Callee`` but for what needs a program."""
+
+    outcome: Outcome = Outcome.ANSWER
+    after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 1.0
+    answered_by: str = "human"
+    amd_after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 4.0
+    machine: NewMachine | None = None
+    hang_up_after_s: Annotated[float, msgspec.Meta(ge=0, le=14_400)] | None = None
+
+    def callee(self) -> Callee:
+        """The called party it describes."""
+        machine = Machine(self.machine.greeting_s, self.machine.beep) if self.machine else None
+        return Callee(
+            outcome=self.outcome,
+            after_s=self.after_s,
+            answered_by=self.answered_by,
+            amd_after_s=self.amd_after_s,
+            machine=machine,
+            hang_up_after_s=self.hang_up_after_s,
+        )
+
+
+class NewDial(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``PUT /emulator/dials/{number}``: what becomes of a transfer to it."""
+
+    outcome: Outcome = Outcome.ANSWER
+    after_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 1.0
+    talk_s: Annotated[float, msgspec.Meta(ge=0, le=14_400)] = 5.0
+    presses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is reached at which number, as the emulator looks it up."""
+
+    callees: dict[str, Callee]
+    dial: dict[str, DialOutcome]
+
+
 PlaceCall = Callable[[str, str, str | None], Awaitable[Call]]
 
 
@@ -43,12 +92,14 @@ class Control:
     Args:
         place: Places an inbound call: to, from, voice URL.
         calls: The ledger, by SID.
+        people: Who is reached at which number.
 
     """
 
-    def __init__(self, place: PlaceCall, calls: dict[str, Call]) -> None:
+    def __init__(self, place: PlaceCall, calls: dict[str, Call], people: People) -> None:
         self._place = place
         self._calls = calls
+        self._people = people
 
     def routes(self) -> list[Route]:
         """The control API's routes."""
@@ -61,6 +112,8 @@ class Control:
             Route(f"{one}/say", self._guarded(self._say), methods=["POST"]),
             Route(f"{one}/press", self._guarded(self._press), methods=["POST"]),
             Route(f"{one}/hang-up", self._guarded(self._hang_up), methods=["POST"]),
+            Route("/emulator/callees/{number}", self._guarded(self._reach), methods=["PUT"]),
+            Route("/emulator/dials/{number}", self._guarded(self._connect), methods=["PUT"]),
         ]
 
     def _guarded(
@@ -83,6 +136,16 @@ class Control:
         new = msgspec.json.decode(await _body(request, MAX_JSON_BYTES), type=NewCall)
         call = await self._place(new.to, new.from_, new.voice_url)
         return JSONResponse(view(call), status_code=201)
+
+    async def _reach(self, request: Request) -> Response:
+        new = msgspec.json.decode(await _body(request, MAX_JSON_BYTES), type=NewCallee)
+        self._people.callees[_number(request)] = new.callee()
+        return Response(status_code=204)
+
+    async def _connect(self, request: Request) -> Response:
+        new = msgspec.json.decode(await _body(request, MAX_JSON_BYTES), type=NewDial)
+        self._people.dial[_number(request)] = DialOutcome(new.outcome, new.after_s, new.talk_s, new.presses)
+        return Response(status_code=204)
 
     async def _list(self, _request: Request) -> Response:
         newest = list(reversed(self._calls.values()))[:100]
@@ -151,6 +214,13 @@ def view(call: Call, *, brief: bool = False) -> dict[str, Any]:
             for r in call.requests
         ]
     return shown
+
+
+def _number(request: Request) -> str:
+    number: str = request.path_params["number"]
+    if not re.fullmatch(r"\+[1-9][0-9]{1,14}", number):
+        raise ValueError("the number must be of the form +14155550123")
+    return number
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -20,7 +20,7 @@ from gateway.emulators.server import LoopbackServer
 from gateway.emulators.twilio.api import Api
 from gateway.emulators.twilio.call import Call
 from gateway.emulators.twilio.call_terms import Parties, Source, Subscription
-from gateway.emulators.twilio.control import Control
+from gateway.emulators.twilio.control import Control, People
 from gateway.emulators.twilio.exchange import Exchange
 from gateway.emulators.twilio.faults import RestFault
 from gateway.emulators.twilio.ledger import Ledger
@@ -35,6 +35,7 @@ from gateway.errors import GatewayError
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 AUTH_TOKEN = "emulated-auth-token"  # noqa: S105 - a well-known word of the emulator, no secret
 END_S = 3.0
+_PRICE_AFTER_S = 5.0
 
 
 class EmulatorMisused(GatewayError):
@@ -125,7 +126,7 @@ class TwilioEmulator:
             stack.push_async_callback(tasks.__aexit__, None, None, None)
             exchange = Exchange(services, tasks)
             api = Api(services, exchange)
-            control = Control(self.call_in, services.calls)
+            control = Control(self.call_in, services.calls, People(self._callees, self._dial))
             app = Starlette(routes=[*api.routes(), *control.routes()])
             server = await stack.enter_async_context(LoopbackServer(app, port=self._port))
             stack.push_async_callback(exchange.end, END_S)
@@ -296,5 +297,10 @@ def standalone(
     base = gateway_url.rstrip("/")
     phone = PhoneNumber(voice_url=f"{base}/twilio/voice", status_callback=f"{base}/twilio/status")
     return TwilioEmulator(
-        account_sid=account_sid, auth_token=auth_token, numbers={number: phone}, port=port, speed=speed
+        account_sid=account_sid,
+        auth_token=auth_token,
+        numbers={number: phone},
+        port=port,
+        speed=speed,
+        conduct=Conduct(price_after_s=_PRICE_AFTER_S),
     )
