@@ -14,11 +14,11 @@ TOLD = Template.parse(_PROMPT).prompt(Values({}, {}, {}, caller_values(CALLER, "
 @pytest.mark.parametrize(
     ("asked", "caller", "carried_on"),
     [
-        (TokenRequest("a"), None, False),
-        (TokenRequest("a", prompt=TOLD), CALLER, False),
-        (TokenRequest("a", prompt=TOLD + "\n\nThe caller said: hello."), CALLER, True),
-        (TokenRequest("a", prompt=TOLD, first_message="Sorry about that."), CALLER, True),
-        (TokenRequest("a", prompt="What was said: hello."), None, True),
+        (TokenRequest(agent_id="a"), None, False),
+        (TokenRequest(agent_id="a", prompt=TOLD), CALLER, False),
+        (TokenRequest(agent_id="a", prompt=TOLD + "\n\nThe caller said: hello."), CALLER, True),
+        (TokenRequest(agent_id="a", prompt=TOLD, first_message="Sorry about that."), CALLER, True),
+        (TokenRequest(agent_id="a", prompt="What was said: hello."), None, True),
     ],
 )
 def test_a_session_says_who_is_calling_and_whether_it_carries_on(
