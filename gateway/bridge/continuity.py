@@ -223,13 +223,14 @@ class Continuity(Core):
         """When silence has lasted long enough for something to be done."""
         times = [self._recovery.deadline, self._filler.deadline]
         if self._attentive:
-            times += [self._filler_at, self._air.lost_at(), self._look_at, self._talked_out_at]
+            times += [self._noise_at, self._air.lost_at(), self._look_at, self._talked_out_at]
         return min([at for at in times if at is not None], default=None)
 
     @property
-    def _filler_at(self) -> float | None:
+    def _noise_at(self) -> float | None:
+        """When a line that has fallen silent is to sound alive again."""
         quiet = self._speech.playout.quiet_since
-        return None if quiet is None or self._filler.running else self._air.filler_at(quiet)
+        return None if quiet is None or self._filler.running else self._air.noise_at(quiet)
 
     @property
     def _talked_out_at(self) -> float | None:
@@ -245,8 +246,8 @@ class Continuity(Core):
             if (due := self._talked_out_at) is not None and now >= due:
                 self._account.count("agents_talking_on")
                 return self._speech.interrupt(now) + self._agent_lost("the agent speaks on and on", now)
-            if (due := self._filler_at) is not None and now >= due:
-                self._filler.begin(now, now)
+            if (due := self._noise_at) is not None and now >= due:
+                self._filler.begin(now, due + self._air.noise_ahead_s)
             if self._look_at is not None and now >= self._look_at:
                 self._look_at = now + self._limits.look_every_s
                 self._listen(now)

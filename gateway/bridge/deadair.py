@@ -22,6 +22,8 @@ class Owed(Enum):
 
 _APART = (Owed.NOTHING, Owed.TOOL, Owed.NOTICE)
 """Before and behind these, the caller waits anew."""
+_LONG = (Owed.ANSWER, Owed.NOTICE)
+"""For these, words are late: an agent that is only slow should not have to be heard behind them."""
 
 
 class DeadAir:
@@ -32,6 +34,7 @@ class DeadAir:
         self._answer = (limits.answer_filler_s, limits.answer_lost_s)
         self._rest = (limits.greeting_filler_s, limits.answer_lost_s)
         self._tool_filler_s = limits.tool_filler_s
+        self._noise_ahead_s = limits.answer_noise_s
         self._owed = Owed.NOTHING
         self._since = 0.0
 
@@ -50,8 +53,18 @@ class DeadAir:
         """The agent speaks, or it is for the caller to speak."""
         self._owed = Owed.NOTHING
 
+    @property
+    def noise_ahead_s(self) -> float:
+        """How long before words there is noise."""
+        return self._noise_ahead_s if self._owed in _LONG else 0.0
+
+    def noise_at(self, quiet_since: float) -> float | None:
+        """When the caller should hear that the line is not dead, if it is quiet since then."""
+        words_at = self.filler_at(quiet_since)
+        return None if words_at is None else words_at - self.noise_ahead_s
+
     def filler_at(self, quiet_since: float) -> float | None:
-        """When the caller should hear something, if the line is quiet since then."""
+        """When the caller should hear words, if the line is quiet since then."""
         match self._owed:
             case Owed.NOTHING:
                 return None

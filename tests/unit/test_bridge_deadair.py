@@ -6,7 +6,12 @@ from gateway.bridge.deadair import DeadAir, Owed
 from gateway.bridge.limits import Limits
 
 LIMITS = Limits(
-    greeting_filler_s=1.5, greeting_lost_s=6.0, answer_filler_s=2.5, answer_lost_s=8.0, tool_filler_s=2.0
+    greeting_filler_s=1.5,
+    greeting_lost_s=6.0,
+    answer_filler_s=2.5,
+    answer_lost_s=8.0,
+    tool_filler_s=2.0,
+    answer_noise_s=0.5,
 )
 
 
@@ -24,6 +29,16 @@ def test_each_debt_has_its_patience(owed: Owed, filler_at: float, lost_at: float
     air = DeadAir(LIMITS)
     air.owe(owed, 10.0)
     assert (air.owed, air.filler_at(9.0), air.lost_at()) == (owed, filler_at, lost_at)
+
+
+@pytest.mark.parametrize("owed", [Owed.ANSWER, Owed.NOTICE])
+def test_an_answer_that_is_late_is_announced_by_noise(owed: Owed) -> None:
+    air = DeadAir(LIMITS)
+    assert air.noise_at(9.0) is None
+    air.owe(owed, 10.0)
+    assert (air.noise_at(9.0), air.noise_ahead_s) == (12.0, 0.5)
+    air.owe(Owed.TOOL, 10.0)
+    assert (air.noise_at(9.0), air.noise_ahead_s) == (12.0, 0.0)
 
 
 def test_nobody_waits_at_first_nor_when_the_debt_is_settled() -> None:
