@@ -46,7 +46,7 @@ class Limits:
     answer_filler_s: float = 2.5
     answer_lost_s: float = 8.0
     tool_filler_s: float = 1.5
-    answer_noise_s: float = 0.5  # so long before words that stand for an answer, the line sounds alive
+    answer_noise_s: float = 0.8  # so long before words that stand for an answer, the line sounds alive
     start_noise_s: float = 0.7  # a call begins without an agent, who mostly is there by then
     start_phrase_s: float = 0.7
     gap_noise_s: float = 0.0  # without an agent: noise is heard at once

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _FACT: Final = re.compile(r"fact-(\d+)-(\d+)")
-MARGIN_S: Final = 0.25
+MARGIN_S: Final = 0.4
 """A fact that was heard so shortly before a moment may or may not count as heard by then."""
 
 
