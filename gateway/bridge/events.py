@@ -128,9 +128,10 @@ class TransferAsked:
 
 @dataclass(frozen=True, slots=True)
 class LeaveMessage:
-    """An answering machine listens: say this, PCM16 24 kHz, and nothing else."""
+    """An answering machine listens: say this, PCM16 24 kHz, and nothing else; ``text`` is what it says."""
 
     pcm: bytes = field(repr=False)
+    text: str = field(default="", repr=False)
 
 
 Order = HangUpAsked | TransferAsked | LeaveMessage | HandOver | TakenOver

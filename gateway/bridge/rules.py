@@ -141,7 +141,7 @@ class Rules(Absences):
         if self._phase is not Phase.LIVE or not event.pcm:
             return self._account.count("messages_out_of_place")
         self._agent = AgentLeg.ENDED
-        commands = self._speech.announce(event.pcm, now)
+        commands = self._speech.announce(event.pcm, event.text, now)
         self._say_farewell(Finale.MESSAGE, now)
         return commands
 

@@ -162,11 +162,12 @@ class AgentSpeech:
         """The stream is gone; what is said waits for another one."""
         self.playout.suspend(now)
 
-    def announce(self, pcm: bytes, now: float) -> list[Command]:
+    def announce(self, pcm: bytes, text: str, now: float) -> list[Command]:
         """Say this and nothing else: what the agent was saying is cut, and it is not heard again."""
         commands = self.interrupt(now)
         turn = Turn(ANNOUNCEMENT)
         self._turns.add(turn)
+        self._turns.write(turn.id, text, final=True)
         self._begin(turn, now)
         self._playing = turn
         commands += self._feed(turn, self._filter.feed(pcm), now)

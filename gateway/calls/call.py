@@ -86,7 +86,7 @@ class Call:
         )
         self._joining: asyncio.Task[None] | None = None
         self._carrier = Carrier(means.twilio, call_sid, scripts, self._log)
-        self._watch = CalleeWatch(plan.callee.machines, self.feed, self._speak_message, self._answered_by)
+        self._watch = CalleeWatch(plan.callee, self.feed, self._speak_message, self._answered_by)
         self._recording = means.recorder.open(plan.recording_name) if means.recorder and plan.record else None
         self._caller: CallerLine | None = None
         self._group: asyncio.TaskGroup | None = None

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.bridge.events import Event, HangUpAsked, LeaveMessage
 from gateway.bridge.report import Ending
+from gateway.calls.plan import Callee
 from gateway.policy.machine import (
     AnsweredBy,
     Decision,
@@ -32,9 +33,10 @@ class CalleeWatch:
     """One call that was placed and answered. Times are seconds of the calls' clock."""
 
     def __init__(
-        self, mode: Mode, feed: Callable[[Event], None], speak: Speak, tell: Callable[[AnsweredBy], None]
+        self, wanted: Callee, feed: Callable[[Event], None], speak: Speak, tell: Callable[[AnsweredBy], None]
     ) -> None:
-        self._mode = mode
+        self._mode = wanted.machines
+        self._text = wanted.message
         self._feed = feed
         self._speak = speak
         self._tell = tell
@@ -103,7 +105,7 @@ class CalleeWatch:
         if not self._leave or self._pcm is None:
             return
         self._leave = False
-        self._feed(LeaveMessage(self._pcm) if self._pcm else HangUpAsked(Ending.MACHINE))
+        self._feed(LeaveMessage(self._pcm, self._text) if self._pcm else HangUpAsked(Ending.MACHINE))
 
     def _set_timer(self, due: float | None) -> None:
         if self._timer is not None:

@@ -17,7 +17,7 @@ _LONGEST_S: Final = 6 * 3600.0
 _PATIENCE_S: Final = 60.0
 _SETTLE_S: Final = 5.0
 """How long the last words of a call may take to be written down."""
-_NOTABLE: Final = frozenset({"answered_by", "opted_out"})
+_NOTABLE: Final = frozenset({"answered_by", "not_placed", "opted_out"})
 _PASSING: Final = (Unreachable, Unanswered, Throttled, Failed)
 
 

@@ -148,7 +148,8 @@ class Course:
             return max(error.retry_after_s or 0.0, times.look_every_s)
         ending = INVALID if concern(error) is Concern.CALLEE else "refused"
         detail = f"{type(error).__name__} {error.code or error.status or ''}".strip()
-        await self._outcomes.not_placed(intent, NotPlaced(ending=ending, detail=detail, by="carrier"))
+        why = NotPlaced(ending=ending, detail=detail, by="carrier", error=error)
+        await self._outcomes.not_placed(intent, why)
         return None
 
     async def _absent(self, intent: Intent, plan: OutboundPlan) -> float | None:

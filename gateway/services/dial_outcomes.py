@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway import logs
+from gateway.calls.entries import happening
+from gateway.errors import VendorError
 from gateway.services import dial_store
 from gateway.services.dial_means import DialMeans
 from gateway.services.dial_terms import OutboundPlan, Taken
@@ -19,13 +21,25 @@ CANCELED = Status.CANCELED.value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotPlaced:
-    """Why nobody is called. ``absent``: the carrier was asked, and has no such call."""
+    """Why nobody is called.
+
+    ``absent``: the carrier was asked, and has no such call. ``error`` is what it said where it refused.
+    """
 
     ending: str
     detail: str
     by: str
     status: Status = Status.FAILED
     absent: bool = False
+    error: VendorError | None = None
+
+    @property
+    def told(self) -> Json:
+        """What the record of the call says of it: not the vendor's words, which may quote what was sent."""
+        told: Json = {"ending": self.ending, "detail": self.detail}
+        if self.error is not None:
+            told |= {"error": str(self.error), "remedy": self.error.remedy}
+        return told
 
 
 class Outcomes:
@@ -82,6 +96,7 @@ class Outcomes:
             if done:
                 await calls.put(connection, change)
         if done:
+            self._means.journal.put(happening(intent.call_id, "not_placed", now, why.told))
             self._log.info("call not placed", call_id=intent.call_id, ending=why.ending, detail=why.detail)
             self.over(intent.call_id, why.status, {"ending": why.ending})
         return done

@@ -173,7 +173,7 @@ tool_calls: Final = Table(
     _text("tool_call_id", "Vatel's name of it.", primary_key=True),
     _text("name", "The tool.", nullable=False),
     _at("at", "When the agent asked for it.", nullable=False),
-    _json("arguments", "What the agent gave it."),
+    _json("arguments", "What the agent gave it; keys the caller pressed are stars."),
     _text("output", "What it answered, cut at 16,384 characters."),
     Column("failed", Boolean, nullable=False, server_default=false(), doc="Whether it failed."),
     _ms("took_ms", "How long it took."),

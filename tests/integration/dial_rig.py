@@ -1,6 +1,6 @@
 """A dialler on a real database between emulated carriers, and whoever is asked to carry its calls."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +23,12 @@ from gateway.services.dial_terms import DialTimes, no_checkpoint
 from gateway.services.dial_twilio import OutboundAddresses, TwilioCarrier
 from gateway.services.dial_vatel import VatelCarrier
 from gateway.services.dialling import Dialler, OutboundPlan, Records, new_owner
-from gateway.store import calls
+from gateway.store import calls, conversations
 from gateway.store.calls import Call
 from gateway.store.database import Database
 from gateway.store.identifiers import CallId
 from gateway.store.journal import Journal
-from gateway.store.records import Json, Via
+from gateway.store.records import Happening, Json, Via
 
 TO = "+14155550199"
 FROM = E164(NUMBER)
@@ -106,6 +106,12 @@ class Rig:
             found = await calls.get(connection, call_id)
         assert found is not None
         return found
+
+    async def events(self, call_id: CallId) -> Sequence[Happening]:
+        """What happened in a call."""
+        assert await self.journal.flush(5.0)
+        async with self.database.read() as connection:
+            return await conversations.events_of(connection, call_id)
 
     def kinds(self, call_id: CallId) -> list[str]:
         """What was told of a call."""

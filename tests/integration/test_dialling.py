@@ -180,7 +180,10 @@ async def test_a_refusal_is_final(tmp_path: Path, code: int, ending: str) -> Non
         await over(at, Status.FAILED)
         assert (await at.rig.call(accepted.plan.call_id)).ending == ending
         await asyncio.sleep(0.3)
+        [event] = [each for each in await at.rig.events(accepted.plan.call_id) if each.kind == "not_placed"]
     assert len(at.posts()) == 1
+    assert (event.data["ending"], str(code) in event.data["error"]) == (ending, True)
+    assert event.data["remedy"]
 
 
 async def test_a_throttled_call_is_placed_after_a_pause(tmp_path: Path) -> None:

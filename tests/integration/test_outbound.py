@@ -155,7 +155,7 @@ async def test_a_message_is_left_after_the_beep_and_known_to_be_whole(tmp_path: 
         answer = await at.http.get(f"/v1/calls/{name}/transcript")
         last = answer.json()["turns"][-1]
     assert (shown["ending"], shown["ended_by"]) == ("message_left", "gateway")
-    assert last["turn_id"] == "announcement"
+    assert (last["turn_id"], last["heard_text"]) == ("announcement", "Please call the clinic back.")
     assert not last["cut"]
     assert last["proved_ms"] == last["spoken_ms"] > 0
 

@@ -220,7 +220,7 @@ class World:
         self.turns[ANNOUNCEMENT] = Spoken(ANNOUNCEMENT)
         self._account(self.turns[ANNOUNCEMENT], pcm, True)
         self.agent_gone = True
-        return self.feed(events.LeaveMessage(pcm))
+        return self.feed(events.LeaveMessage(pcm, "Please call us back."))
 
     def _cut(self) -> None:
         self.cut_at = self.now

@@ -90,6 +90,7 @@ def test_a_message_is_left_whole_and_then_the_call_ends() -> None:
         world.pass_time(100 * MS)
     assert ending(world) is Ending.MESSAGE_LEFT
     message = world.bridge.report.turns[-1]
+    assert (message.heard_text, message.cut_text) == ("Please call us back.", "")
     assert (message.turn_id, message.spoken_ms, message.cut) == (ANNOUNCEMENT, 1502.0, False)
     assert message.proved_ms == message.heard_ms == 1502.0
 
