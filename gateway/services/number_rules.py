@@ -132,6 +132,8 @@ class RouteRules:
         if draft.recording_notice is not None:
             _not_blank(draft.recording_notice, "recording_notice")
             _bounded(len(draft.recording_notice), 1, LONGEST_NOTICE, "recording_notice", "characters")
+        elif draft.recording:
+            raise NumberRefused("is needed where calls are recorded", field="recording_notice")
         if draft.lookup_url is not None:
             with _blamed("lookup_url"):
                 self._egress(draft.lookup_url)

@@ -88,7 +88,7 @@ class Plans:
             limits=limits(defaults.limits, route.max_duration_s),
             fallback_number=route.fallback_number or defaults.fallback_number,
             notice=(route.recording_notice or "") if route.recording else "",
-            record=route.recording,
+            record=route.recorded,
         )
 
     def words_again(self, parties: Parties, call_sid: CallSid) -> Words:

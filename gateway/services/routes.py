@@ -85,6 +85,11 @@ class Route:
             lookup_url=row.lookup_url,
         )
 
+    @property
+    def recorded(self) -> bool:
+        """Whether calls are recorded: nobody is without having been told."""
+        return self.recording and bool(self.recording_notice)
+
     def agent(self, token: str) -> AgentId | None:
         """The agent for a call, the same whenever asked with the same token; None: the settings' one."""
         return self.agents.agent(token) if self.agents is not None else None

@@ -84,7 +84,7 @@ class CallSwitchboard:
             words=words,
             book=book(defaults.book, route.tools, route.transfer_numbers),
             limits=replace(usual, stream_timeout_s=wanted.ring_timeout_s + _MARGIN_S),
-            record=route.recording,
+            record=route.recorded,
             callee=Callee(wanted.machine_detection, wanted.message or ""),
             callback_url=wanted.callback_url or "",
             metadata=wanted.metadata,

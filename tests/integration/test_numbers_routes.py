@@ -113,6 +113,7 @@ async def test_a_version_is_one_of_its_agent(rig: Rig) -> None:
         (RouteDraft(max_duration_s=0), "max_duration_s"),
         (RouteDraft(max_duration_s=14_401), "max_duration_s"),
         (RouteDraft(recording=True, recording_notice=" "), "recording_notice"),
+        (RouteDraft(recording=True), "recording_notice"),
         (RouteDraft(lookup_url="http://crm.example.com"), "lookup_url"),
         (RouteDraft(lookup_url="https://169.254.169.254/latest"), "lookup_url"),
         (RouteDraft(weights={}), "weights"),
@@ -229,6 +230,7 @@ async def test_refreshing_at_once_ends_with_the_newest(rig: Rig) -> None:
 def test_a_row_is_made_ready_or_refused() -> None:
     row = store.Number(number=OURS, agent_id=AGENT, weights={OTHER_AGENT: 1})
     assert Route.of(row).agent("CA1") == OTHER_AGENT
-    assert Route.of(store.Number(number=OURS, recording=True)).agent("CA1") is None
+    unannounced = Route.of(store.Number(number=OURS, recording=True))
+    assert (unannounced.agent("CA1"), unannounced.recorded) == (None, False)
     with pytest.raises(TemplateError):
         Route.of(store.Number(number=OURS, prompt="{{"))

@@ -187,6 +187,7 @@ async def _all_goes_well(at: House) -> None:
         "prompt": WORDS["prompt"],
         "first_message": f"Hello, {WORDS['agent']}.",
         "recording": True,
+        "recording_notice": "This call is recorded.",
         "lookup_url": f"{at.hook.url}/lookup?token={ADDRESSES[0]}",
     }
     assert (await at.ask("PUT", f"/v1/numbers/{NUMBER}/route", json=route)).status_code == 200

@@ -126,7 +126,7 @@ class _RouteFields(BaseModel):
         None,
         min_length=1,
         max_length=LONGEST_NOTICE,
-        description="What callers hear before they are recorded.",
+        description="What callers hear before they are recorded; needed where calls are.",
         examples=["This call is recorded."],
     )
     lookup_url: str | None = Field(
