@@ -1,6 +1,7 @@
 """What is about the gateway itself: its keys, and the webhooks it could not deliver."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import datetime
 
 from gateway.sdk import requests
 from gateway.sdk.models import DeadWebhook, Key, MadeKey
@@ -42,6 +43,10 @@ class Webhooks:
         """Have one delivered after all."""
         self._sender.ask(requests.replay_webhook(webhook_id))
 
+    def replay_since(self, since: datetime) -> int:
+        """Have all delivered after all that came up then or later; how many these are."""
+        return self._sender.ask(requests.replay_webhooks(since)).replayed
+
 
 class AsyncKeys:
     """``Keys``, with ``await``."""
@@ -77,3 +82,7 @@ class AsyncWebhooks:
     async def replay(self, webhook_id: str) -> None:
         """``Webhooks.replay``."""
         await self._sender.ask(requests.replay_webhook(webhook_id))
+
+    async def replay_since(self, since: datetime) -> int:
+        """``Webhooks.replay_since``."""
+        return (await self._sender.ask(requests.replay_webhooks(since))).replayed

@@ -281,6 +281,12 @@ class DeadWebhookPage(Answer, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class ReplayedWebhooks(Answer, frozen=True, kw_only=True):
+    """Webhooks that will be tried again."""
+
+    replayed: int = 0
+
+
 class Asker(Answer, frozen=True, kw_only=True):
     """The key of a request."""
 

@@ -250,6 +250,12 @@ def replay_webhook(webhook_id: str) -> Question[None]:
     return Question(method="POST", path=path, answer=NoneType)
 
 
+def replay_webhooks(since: datetime) -> Question[models.ReplayedWebhooks]:
+    """Another try for all since a time."""
+    body = {"since": since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+    return Question(method="POST", path="/v1/webhooks/replay", answer=models.ReplayedWebhooks, body=body)
+
+
 def _numbers(
     method: str, number: str, below: str, answer: type[T], body: Mapping[str, object] | None = None
 ) -> Question[T]:

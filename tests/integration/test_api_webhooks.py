@@ -43,6 +43,18 @@ async def test_dead_webhooks_are_listed_without_what_is_secret_in_their_address(
     assert rest["next_cursor"] is None
 
 
+async def test_all_dead_webhooks_since_a_time_are_delivered_after_all(tmp_path: Path) -> None:
+    async with api(tmp_path) as rig:
+        first, second = await _dead(rig), await _dead(rig, 60)
+        since = (NOW + timedelta(seconds=30)).isoformat().replace("+00:00", "Z")
+        replayed = await rig.client.post("/v1/webhooks/replay", json={"since": since})
+        wrong = await rig.client.post("/v1/webhooks/replay", json={"since": "yesterday"})
+        left = (await rig.get("/v1/webhooks/dead")).json()["webhooks"]
+    assert (replayed.status_code, replayed.json()) == (202, {"replayed": 1})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "since")
+    assert ([each["id"] for each in left], second != first) == ([first], True)
+
+
 async def test_a_dead_webhook_is_delivered_after_all_but_once(tmp_path: Path) -> None:
     async with api(tmp_path) as rig:
         message = await _dead(rig)

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -103,7 +104,7 @@ async def test_a_recording_is_a_whole_file_or_none(tmp_path: Path) -> None:
         desk(tmp_path, Callee(after_s=0.2), script=SHORT) as rig,
         AsyncGateway(rig.rig.url, KEY) as gateway,
     ):
-        await gateway.numbers.set_route(NUMBER, recording=True)
+        await gateway.numbers.set_route(NUMBER, recording=True, recording_notice="It is recorded.")
         placed = await gateway.calls.place(CALLEE)
         await rig.ended(placed.id)
         fetched = await gateway.calls.recording(placed.id, target)
@@ -155,6 +156,7 @@ async def test_keys_are_made_used_listed_and_taken_back(tmp_path: Path) -> None:
         dead = [each async for each in gateway.webhooks.dead()]
         with pytest.raises(NotFound):
             await gateway.webhooks.replay("msg_01kd0c7c2g0000000000000000")
+        assert await gateway.webhooks.replay_since(datetime(2020, 1, 1, tzinfo=UTC)) == 0
     assert (asker.service, asker.key.scopes) == ("vatel-gateway", ("calls:read",))
     assert "calls:dial" in str(denied.value)
     assert text not in repr(made)

@@ -10,6 +10,7 @@ from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
+    Strict,
     ValidationError,
     ValidatorFunctionWrapHandler,
 )
@@ -46,6 +47,7 @@ def _whole(value: object) -> object:
 
 Moment = Annotated[
     AwareDatetime,
+    Strict(strict=False),  # it was checked to be text in the form that JSON has for it
     BeforeValidator(_moment),
     AfterValidator(_in_utc),
     Field(examples=["2026-03-01T12:00:00Z"]),

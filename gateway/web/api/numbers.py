@@ -31,6 +31,7 @@ from gateway.web.api.number_models import (
 )
 from gateway.web.api.problem import FieldError, Kind, Problem, invalid
 from gateway.web.api.scopes import Scope
+from gateway.web.api.trouble import with_remedy
 
 _VENDORS: Final = (Kind.VENDOR, Kind.VENDOR_BUSY)
 _GROUP: Final = "Numbers"
@@ -174,9 +175,9 @@ def _problems() -> Iterator[None]:
         detail = f"{error.field}: {error}" if error.field else str(error)
         raise Problem(Kind.INVALID, f"{detail}. {error.remedy}", errors=[wrong] if wrong else []) from None
     except (NumberUnknown, RouteUnknown) as error:
-        raise Problem(Kind.NOT_FOUND, f"{error} {error.remedy}") from None
+        raise Problem(Kind.NOT_FOUND, with_remedy(error)) from None
     except NumberBusy as error:
-        raise Problem(Kind.CONFLICT, f"{error} {error.remedy}") from None
+        raise Problem(Kind.CONFLICT, with_remedy(error)) from None
     except ConnectedElsewhere as error:
         there = error.there or "nothing"
         raise Problem(Kind.CONFLICT, f"{error}: {there} takes them now. {error.remedy}") from None

@@ -39,6 +39,7 @@ from gateway.web.api.endpoint import (
 from gateway.web.api.fields import identifier, one_reason
 from gateway.web.api.problem import FieldError, Kind, Problem, invalid, not_found
 from gateway.web.api.scopes import Scope
+from gateway.web.api.trouble import with_remedy
 
 _GROUP: Final = "Calls"
 _CALL: Final = "/v1/calls/{call_id}"
@@ -235,7 +236,7 @@ def _problems() -> Iterator[None]:
         raise Problem(Kind.THROTTLED, f"{error}.", errors=[limit], headers=wait) from None
     except KeyReused as error:
         reused = FieldError(field="Idempotency-Key", reason=str(error), code="reused")
-        raise Problem(Kind.CONFLICT, f"{error} {error.remedy}", errors=[reused]) from None
+        raise Problem(Kind.CONFLICT, with_remedy(error), errors=[reused]) from None
     except CallUnknown:
         raise not_found("call") from None
     except CallNotLive as error:

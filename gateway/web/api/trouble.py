@@ -46,7 +46,7 @@ def problem_of(error: Exception, endpoint: str) -> Problem:
         case CursorRefused():
             return invalid("cursor", f"{error}: {error.remedy}")
         case KeyReused():
-            return invalid("Idempotency-Key", _with_remedy(error))
+            return invalid("Idempotency-Key", with_remedy(error))
         case DialRefused():
             return _refused(error, error.field, error.code)
         case GatewayError() if error.fault is Fault.OPERATOR:
@@ -86,10 +86,10 @@ def validation(error: ValidationError) -> Problem:
 
 def _refused(error: GatewayError, field: str | None, code: str | None) -> Problem:
     errors = [FieldError(field=field, reason=str(error), code=code)] if field else []
-    return Problem(Kind.REFUSED, _with_remedy(error)[:LONGEST_DETAIL], errors=errors)
+    return Problem(Kind.REFUSED, with_remedy(error)[:LONGEST_DETAIL], errors=errors)
 
 
-def _with_remedy(error: GatewayError) -> str:
+def with_remedy(error: GatewayError) -> str:
     """What is wrong, and what to do about it, as two sentences."""
     text = str(error)
     return f"{text if text.endswith(_ENDS) else text + '.'} {error.remedy}"

@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from gateway.services import delivery_store
 from gateway.store import outbox
 from gateway.store.database import Database
 from gateway.store.identifiers import MessageId
 from gateway.store.outbox import Delivery
 from gateway.web.api import statements
-from gateway.web.api.endpoint import Answer, AnyEndpoint, Ask, Endpoint, Nothing, Params
-from gateway.web.api.fields import Listing, NextCursor, identifier
+from gateway.web.api.endpoint import Answer, AnyEndpoint, Ask, Body, Endpoint, Nothing, Params
+from gateway.web.api.fields import Listing, Moment, NextCursor, identifier
 from gateway.web.api.problem import Kind, Problem, not_found
 from gateway.web.api.scopes import Scope
 from gateway.web.api.statements import Dead
@@ -65,6 +66,18 @@ class Replayed(Answer):
     state: Literal["pending"] = Field(description="It waits to be delivered.")
 
 
+class Since(Body):
+    """Which webhooks to deliver after all."""
+
+    since: Moment = Field(description="Those that came up then or later.")
+
+
+class ReplayedSince(Answer):
+    """Webhooks that will be tried again."""
+
+    replayed: int = Field(description="How many there are.")
+
+
 class Webhooks:
     """The outgoing webhooks of a database."""
 
@@ -84,6 +97,12 @@ class Webhooks:
                 problems=(Kind.NOT_FOUND, Kind.CONFLICT), group=GROUP,
                 description="Its attempts begin anew, with the same id. 409 if it was not given up.",
             ),
+            Endpoint(
+                "POST", "/v1/webhooks/replay", "replay_webhooks", "Deliver all since a time after all",
+                Scope.WEBHOOKS_WRITE, self.replay_since, body=Since, answer=ReplayedSince, status=202,
+                group=GROUP,
+                description="All that were given up. Attempts begin anew, with the same ids.",
+            ),
         ]  # fmt: skip
 
     async def dead(self, ask: Ask[Nothing, Listing, Nothing]) -> DeadPage:
@@ -99,6 +118,12 @@ class Webhooks:
             if not await outbox.revive(connection, message, ask.now):
                 raise _not_dead(await statements.delivery_of(connection, message))
         return Replayed(id=message, state="pending")
+
+    async def replay_since(self, ask: Ask[Nothing, Nothing, Since]) -> ReplayedSince:
+        """Have all of some time delivered after all."""
+        async with self._database.write() as connection:
+            replayed = await delivery_store.revive_since(connection, ask.body.since, ask.now)
+        return ReplayedSince(replayed=replayed)
 
 
 def _not_dead(state: Delivery | None) -> Problem:
