@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.cli import api_view
 from gateway.cli.api_options import Json
@@ -26,6 +26,8 @@ from gateway.web.api.scopes import Scope
 app = typer.Typer(help="Make, list and take back API keys.", no_args_is_help=True)
 
 LONGEST_DAYS: Final = 3650
+_COLUMNS: Final = ("name", "scopes", "state", "made", "ends", "last used")
+_ID_WIDTH: Final = 30  # whole on the narrowest terminal: it is what `revoke` takes
 _PAGE: Final = 200
 _MOST: Final = 10_000
 
@@ -67,7 +69,7 @@ def list_keys(as_json: Json = False) -> None:
         api_view.as_json(found)
         return
     now = datetime.now(UTC)
-    table = Table("id", "name", "scopes", "state", "made", "ends", "last used", box=None)
+    table = Table(Column("id", no_wrap=True, min_width=_ID_WIDTH), *_COLUMNS, box=None)
     for key in found:
         times = (key.created_at, key.expires_at, key.last_used_at)
         made, ends, used = (f"{time:%Y-%m-%d %H:%M}" if time else "never" for time in times)

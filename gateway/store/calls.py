@@ -119,7 +119,8 @@ def _guards(row: dict[str, object]) -> dict[str, ColumnElement[object]]:
         new = Status(str(row["status"]))
         kept = [each.value for each in Status if each.rank > new.rank or (each.final and new.final)]
         changes["status"] = case((calls.c.status.in_(kept), calls.c.status), else_=new.value)
-    for name in ("ending", "ended_by", "ended_at"):
+    # Twilio's callback says how the greeting ended; its record of the call, read later, "machine" alone.
+    for name in ("ending", "ended_by", "ended_at", "answered_by"):
         if name in row:
             changes[name] = func.coalesce(calls.c[name], row[name])
     return changes

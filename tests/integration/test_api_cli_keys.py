@@ -44,6 +44,12 @@ def test_keys_are_listed_and_taken_back() -> None:
     assert run("revoke", key_id).exit_code == 1
 
 
+def test_a_keys_id_is_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = json.loads(run("create", "Reports of the front desk", "--json").stdout)
+    assert made["id"] in run("list").stdout
+
+
 def test_keys_are_told_as_json_where_wanted() -> None:
     made = json.loads(run("create", "Reports", "--scope", "calls:read", "--json").stdout)
     assert form(made["key"]) is Form.KEY

@@ -182,7 +182,7 @@ async def test_a_refusal_is_final(tmp_path: Path, code: int, ending: str) -> Non
         await asyncio.sleep(0.3)
         [event] = [each for each in await at.rig.events(accepted.plan.call_id) if each.kind == "not_placed"]
     assert len(at.posts()) == 1
-    assert (event.data["ending"], str(code) in event.data["error"]) == (ending, True)
+    assert (event.data["ending"], str(code) in str(event.data["error"])) == (ending, True)
     assert event.data["remedy"]
 
 

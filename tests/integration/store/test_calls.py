@@ -62,6 +62,14 @@ async def test_the_first_ending_stands(database: Database) -> None:
     assert (found.ending, found.ended_by, found.ended_at) == ("agent_ended", "agent", after(9))
 
 
+async def test_the_first_word_on_who_answered_stands(database: Database) -> None:
+    one = new_call()
+    await put(database, CallChange(call_id=one, answered_by="machine_end_beep"))
+    assert (
+        await put(database, CallChange(call_id=one, answered_by="machine"))
+    ).answered_by == "machine_end_beep"
+
+
 async def test_a_call_whose_beginning_is_lost_has_the_time_of_its_name(database: Database) -> None:
     one = new_call()
     found = await put(database, CallChange(call_id=one, status=Status.COMPLETED))
