@@ -38,6 +38,8 @@ class Absences(Continuity):
         if lost and self._phase in _STREAMING and self._limits.reattach_s:
             self.report.detail = detail
             return self._park(Absence.STREAM_LOST, now)
+        if lost and (sorry := self._departure.sorry):  # Twilio says it then, from the beginning
+            return self._end(FallBack(sorry), detail, now, told=True)
         return self._end(Release(ending), detail, now, told=True)
 
     def _call_over(self, detail: str, now: float) -> list[Command]:
@@ -99,7 +101,7 @@ class Absences(Continuity):
     def _come_back(self, error: str, now: float) -> list[Command]:
         """The call goes on in its stream after all."""
         if self._agent is not AgentLeg.JOINED:
-            return self._end(FallBack(Ending.AGENT_LOST), error, now)
+            return self._be_sorry(Ending.AGENT_LOST, error, now)
         self._go_live(now)
         return self._departure.cancel(ToolError(error, code="transfer_failed"), now)
 
@@ -123,7 +125,7 @@ class Absences(Continuity):
         commands = [*self._answer_for(why, now), told, *self._speech.open(now)]
         if self._agent in (AgentLeg.ENDED, AgentLeg.LOST):
             if not self._recovery.again(now):
-                return commands + self._end(FallBack(Ending.AGENT_LOST), self.report.detail, now)
+                return commands + self._be_sorry(Ending.AGENT_LOST, self.report.detail, now)
             return commands + self._rejoin(
                 "the session ended while the caller was away", now, caller_waits=True
             )

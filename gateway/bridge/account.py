@@ -1,7 +1,7 @@
 """The account of a call: what its report says, from the first note to the last sum."""
 
 from gateway.bridge.caller import CallerLeg
-from gateway.bridge.commands import Command, Final, Tell
+from gateway.bridge.commands import Command, FallBack, Final, Tell
 from gateway.bridge.history import History
 from gateway.bridge.report import CallReport
 from gateway.bridge.speech import AgentSpeech
@@ -39,6 +39,8 @@ class Account:
     def close(self, final: Final, detail: str, now: float, *, told: bool) -> list[Command]:
         """Leave nothing open; ``told`` if the call ended on the caller's side, and we were told."""
         commands = self._desk.close(now) + self.tell(self._speech.finish(now, told=told))
+        self.report.falls_back = isinstance(final, FallBack)
+        self.report.sorry_said = isinstance(final, FallBack) and final.said
         self.report.close(final.ending, detail, self._caller.open_s(now), self._speech.first_audio_ms)
         for part in (self._caller, self._speech, self._desk):
             self.report.counts.update(part.counts())

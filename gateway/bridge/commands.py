@@ -91,9 +91,13 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 class FallBack(msgspec.Struct, frozen=True):
-    """Close the stream, so that Twilio goes on with the verbs behind ``<Connect>``. Nothing follows."""
+    """Close the stream, so that Twilio goes on with the verbs behind ``<Connect>``. Nothing follows.
+
+    With ``said`` the caller was told in the stream that a person is called: it need not be said again.
+    """
 
     ending: Ending
+    said: bool = False
 
 
 class Release(msgspec.Struct, frozen=True):

@@ -2,14 +2,15 @@
 
 from typing import Final
 
-from gateway.bridge.commands import Command, FallBack, JoinAgent, SendAudio, Tell
+from gateway.audio.clips import ClipName
+from gateway.bridge.commands import Command, FallBack, HangUp, JoinAgent, SendAudio, Tell
 from gateway.bridge.core import Core
 from gateway.bridge.deadair import Owed
 from gateway.bridge.events import Leg
-from gateway.bridge.farewell import Finale
+from gateway.bridge.farewell import Finale, Leaving
 from gateway.bridge.history import Past, Voice
 from gateway.bridge.phases import AgentLeg, Phase
-from gateway.bridge.report import Absence, AgentBack, AgentMissed, Ending, Joined
+from gateway.bridge.report import Absence, AgentBack, AgentMissed, Ending, Joined, SilenceFilled
 from gateway.wire.agent_session import ResponseAudio, SessionStarted
 
 _VOICED_MS: Final = 600.0
@@ -123,11 +124,28 @@ class Continuity(Core):
         """There will be no agent any more."""
         match self._phase:
             case Phase.JOINING:
-                return self._end(FallBack(Ending.AGENT_UNAVAILABLE), reason, now)
+                return self._be_sorry(Ending.AGENT_UNAVAILABLE, reason, now)
             case Phase.PARKED:
                 return self._end(FallBack(Ending.AGENT_LOST), reason, now)
             case Phase.LIVE:
-                self._say_farewell(Finale.AGENT_LOST, now)
+                return self._be_sorry(Ending.AGENT_LOST, reason, now)
+        return []
+
+    def _be_sorry(self, ending: Ending, reason: str, now: float) -> list[Command]:
+        """Say behind the last words that no agent can be had; what has no voice of ours, Twilio says."""
+        self.report.detail, self._agent = reason, AgentLeg.LOST
+        self._recovery.stop(now)
+        person = self._limits.person_behind
+        name = ClipName.SORRY_TRANSFER if person else ClipName.SORRY_GOODBYE
+        clip, last_words_s = self._clips.get(name), self._speech.playout.remaining_s(now)
+        if clip and last_words_s <= self._limits.last_sentence_s:
+            self._go_live(now)
+            commands = [*self._speech.fill(clip, now), Tell(SilenceFilled(name.value))]
+            self._leave(Leaving(Finale.SORRY, last=FallBack(ending, True) if person else HangUp(ending)), now)
+            return commands
+        if self._phase is not Phase.LIVE:
+            return self._end(FallBack(ending), reason, now)
+        self._say_farewell(Finale.AGENT_LOST, now)
         return []
 
     def _rejoin(

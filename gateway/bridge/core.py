@@ -34,7 +34,8 @@ class Core:
         self._departure = Departure(limits, self._speech, self._requests.desk)
         self._recovery = Recovery(limits)
         self._air = DeadAir(limits)
-        self._filler = Filler(limits, clips or Clips(), self._speech)
+        self._clips = clips or Clips()
+        self._filler = Filler(limits, self._clips, self._speech)
         self._history = History(past.lines)
         self._phase_deadline: float | None = None
         self._admitted_at: float | None = None

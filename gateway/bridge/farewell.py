@@ -26,10 +26,13 @@ class Finale(Enum):
     DIGITS = auto()  # the agent's tool: play keys, and come back
     HOLD = auto()  # the agent's tool: play music, and come back
     AGENT_LOST = auto()  # the agent is gone: Twilio goes on with the verbs behind <Connect>
+    SORRY = auto()  # no agent can be had, and the gateway says so itself: call a person, or hang up
     TIME_LIMIT = auto()  # the call has lasted as long as it may: hang up
     MESSAGE = auto()  # a machine listens, and no agent: hang up
 
 
+_OWN_WORDS = (Finale.MESSAGE, Finale.SORRY)
+_FALL_BACK = FallBack(Ending.AGENT_LOST)
 _ABSENCES = {Finale.DIGITS: Absence.DIGITS, Finale.HOLD: Absence.HOLD}
 
 
@@ -42,6 +45,8 @@ class Leaving:
     to: E164 | None = None
     digits: str = field(default="", repr=False)
     hold_s: int = 0
+    last: FallBack | HangUp = _FALL_BACK
+    """What follows on ``SORRY``."""
 
     def requests(self) -> list[Command]:
         """What Twilio is asked for: to take the call elsewhere."""
@@ -96,8 +101,14 @@ class Departure:
 
     @property
     def announcing(self) -> bool:
-        """Whether a message is left with a machine, which nothing cuts short."""
-        return self._farewell is not None and self._farewell.finale is Finale.MESSAGE
+        """Whether the gateway itself speaks, which nothing cuts short."""
+        return self._farewell is not None and self._farewell.finale in _OWN_WORDS
+
+    @property
+    def sorry(self) -> Ending | None:
+        """Why the caller is being told that no agent can be had, if they are."""
+        farewell = self._farewell
+        return farewell.leaving.last.ending if farewell and farewell.finale is Finale.SORRY else None
 
     def overdue(self, now: float) -> bool:
         """Whether Twilio has not answered in time."""
@@ -166,6 +177,8 @@ class Departure:
                 return commands, HangUp(Ending.AGENT_ENDED)
             case Finale.AGENT_LOST:
                 return commands, FallBack(Ending.AGENT_LOST)
+            case Finale.SORRY:
+                return commands, farewell.leaving.last
             case Finale.TIME_LIMIT:
                 return commands, HangUp(Ending.TIME_LIMIT)
             case Finale.MESSAGE:

@@ -37,6 +37,7 @@ class Limits:
     attempt_s: float = 3.0  # from joining to session_started
     most_gap_s: float = 12.0  # without an agent, all gaps of a call together
     broken_off_ms: int = 400  # what is still heard of a sentence whose rest will not come
+    person_behind: bool = False  # whether a person is called where no agent can be had
     session_s: float = 3300.0  # a session this old is changed for a new one, in a pause
 
     # Silence while the session is up: when the caller hears something, and when the agent counts as lost

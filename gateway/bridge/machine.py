@@ -190,7 +190,7 @@ class Bridge(Rules):
         if self._phase is Phase.WAITING:
             return self._end(Release(Ending.NO_STREAM), "no stream came", now)
         if self._phase is Phase.JOINING:
-            return self._end(FallBack(Ending.AGENT_UNAVAILABLE), "the agent did not join in time", now)
+            return self._be_sorry(Ending.AGENT_UNAVAILABLE, "the agent did not join in time", now)
         if self._phase is Phase.LIVE:
             self._say_farewell(Finale.TIME_LIMIT, now)
             self._phase_deadline = now + self._limits.last_sentence_s

@@ -200,6 +200,8 @@ class CallReport:
     session_id: SessionId | None = None
     ending: Ending | None = None
     detail: str = ""
+    falls_back: bool = True  # the caller may be there still, and needs help
+    sorry_said: bool = False  # and was told in the stream that a person is called
     connected_ms: float = 0.0
     first_audio_ms: float | None = None
     turns: list[TurnReport] = field(default_factory=list)

@@ -39,11 +39,11 @@ class Rules(Absences):
             return self._account.count("second_start")
         if not self._caller.open(event, now):
             return self._end(FallBack(Ending.STREAM_GARBLED), "audio of an unknown kind", now)
-        if self._agent is AgentLeg.LOST:
-            return self._end(FallBack(Ending.AGENT_UNAVAILABLE), self.report.detail, now)
         self._phase = Phase.JOINING
         self._phase_deadline = now + self._limits.join_timeout_s
         commands = self._speech.open(now)
+        if self._agent is AgentLeg.LOST:
+            return commands + self._be_sorry(Ending.AGENT_UNAVAILABLE, self.report.detail, now)
         if self._agent is AgentLeg.JOINING:
             self._await_agent(now, self._limits.start_noise_s, self._limits.start_phrase_s)
         else:

@@ -316,8 +316,7 @@ class Call:
         """End the telephone call, if that is asked for, and the agent's session beside it."""
         async with asyncio.TaskGroup() as ending:
             ending.create_task(self._agent.close())
-            if isinstance(final, commands.HangUp):
-                ending.create_task(self._carrier.hang_up(self._caller.done if self._caller else None))
+            ending.create_task(self._carrier.end(final, self._caller.done if self._caller else None))
 
     async def _let_go(self) -> None:
         self._set_timer(None)
@@ -345,5 +344,6 @@ class Call:
         first = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
         self._log.error("gateway error", exc_info=error)
         self.report.ending, self.report.detail = Ending.GATEWAY_ERROR, type(first).__name__
+        self.report.falls_back, self.report.sorry_said = True, False
         if not self._final.done():
             self._final.set_result(commands.FallBack(Ending.GATEWAY_ERROR))

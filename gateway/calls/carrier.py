@@ -7,6 +7,8 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from gateway.bridge import commands
+from gateway.bridge.commands import FallBack, HangUp
 from gateway.clients.twilio import Twilio
 from gateway.errors import VendorError
 from gateway.ids import E164, CallSid
@@ -15,6 +17,8 @@ _HANG_UP_PAUSES_S: Final = (0.0, 0.3, 1.0)
 """Before each try. The goodbye has been heard: a little silence is better than the fallback behind it."""
 _HANG_UP_WITHIN_S: Final = 5.0
 """All tries together."""
+_HELP_WITHIN_S: Final = 2.0
+"""How long the caller may hear nothing, until the stream is closed and they are told once more."""
 _LAST_WORDS_S: Final = 1.0
 """How long Twilio may take to close the stream of a call it has ended."""
 
@@ -27,11 +31,13 @@ class Scripts:
         transferring: Connects the caller to this person.
         reopening: Plays these keys, if any, and opens another stream of the call.
         holding: Plays music for so many seconds, and has the call come back.
+        helping: Calls a person in the agent's place, which the caller has been told.
     """
 
     transferring: Callable[[E164], str]
     reopening: Callable[[str], str]
     holding: Callable[[int], str]
+    helping: Callable[[], str]
 
 
 class Carrier:
@@ -73,8 +79,30 @@ class Carrier:
         await self._redirect("stream", self._scripts.reopening(""))
         return True
 
-    async def hang_up(self, gone: asyncio.Event | None) -> None:
-        """End the call, and wait a little until the stream is ``gone``. Bounded."""
+    async def end(self, final: commands.Final, gone: asyncio.Event | None) -> None:
+        """Tell Twilio what the end takes, and wait a little until the stream is ``gone``. Bounded.
+
+        What it is not told in time is done by the verbs behind ``<Connect>``, once the stream is closed.
+        """
+        match final:
+            case HangUp():
+                await self._hang_up(gone)
+            case FallBack(said=True):
+                await self._help(gone)
+            case _:
+                pass  # the stream is closed, and that is all
+
+    async def _help(self, gone: asyncio.Event | None) -> None:
+        """Have the person called without another word: the caller has been told."""
+        try:
+            async with asyncio.timeout(_HELP_WITHIN_S):
+                error = await self._redirect("fallback", self._scripts.helping())
+                if error is None and gone is not None:
+                    await gone.wait()
+        except TimeoutError:
+            self._log.warning("redirect takes too long", what="fallback")
+
+    async def _hang_up(self, gone: asyncio.Event | None) -> None:
         try:
             async with asyncio.timeout(_HANG_UP_WITHIN_S):
                 told = await self._told_to_hang_up(gone)

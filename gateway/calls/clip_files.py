@@ -1,5 +1,6 @@
 """Reads the clips of a language: the operator's own files where there are any, else those that ship."""
 
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -18,17 +19,19 @@ _HEADERS: Final = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd")
 _SHIPPED: Final = resources.files("gateway.calls") / "clips"
 
 
-def load(language: str, folder: Path | None = None) -> Clips:
+def load(language: str, folder: Path | None = None, but: Collection[ClipName] = ()) -> Clips:
     """Read the clips of one language.
 
     Args:
         language: A language clips ship for, such as ``en``.
         folder: Where the operator's own are, as ``LANGUAGE/NAME.wav`` or ``.ulaw``.
+        but: Those of ours that are not to be had: the operator has other words for them.
 
     Raises:
         SettingsError: a file of the operator's is of no use; the message names it.
     """
-    shipped = {name: (_SHIPPED / language / f"{name}{_RAW}").read_bytes() for name in ClipName}
+    names = [name for name in ClipName if name not in but]
+    shipped = {name: (_SHIPPED / language / f"{name}{_RAW}").read_bytes() for name in names}
     return Clips(shipped | _own(folder, language) if folder is not None else shipped)
 
 

@@ -38,13 +38,13 @@ class Sentences:
     whisper: str = ""
     """What a person hears before a caller is connected to them; empty for nothing."""
 
-    def otherwise(self, number: E164 | None = None) -> VoiceResponse:
-        """Connect to a person, by default the usual one; without a number, apologise and hang up."""
-        return twiml.fallback(self.fallback, self.apology, number or self.fallback_number)
+    def otherwise(self, number: E164 | None, *, said: bool = False) -> VoiceResponse:
+        """Connect to a person, which may have been ``said``; without a number, apologise and hang up."""
+        return twiml.fallback(None if said else self.fallback, self.apology, number)
 
     def sorry(self) -> VoiceResponse:
         """Apologise and hang up."""
-        return twiml.fallback(self.fallback, self.apology, None)
+        return self.otherwise(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,20 @@ class Documents:
         back = after_url(self._addresses.back, plan.call_id)
         return twiml.hold(self._addresses.music, ceil(seconds / PHRASE_S), back)
 
-    def fallback(self, plan: Plan | None = None) -> str:
-        """No agent can be had: what helps the caller of this call, or of one nothing is known of."""
-        return twiml.written(self._fallback(plan))
+    def fallback(self, plan: Plan | None = None, *, said: bool = False) -> str:
+        """No agent can be had: what helps the caller of this call, or of one nothing is known of.
+
+        With ``said`` the caller was told already that a person is called.
+        """
+        return twiml.written(self._fallback(plan, said=said))
+
+    def person(self, plan: Plan | None) -> E164 | None:
+        """Who is called where no agent can be had."""
+        usual = self._sentences.fallback_number
+        if plan is None:
+            return usual
+        # Whoever we called did not ask for a person of ours.
+        return plan.fallback_number or (None if plan.parties.direction is Direction.OUTBOUND else usual)
 
     def otherwise(self, plan: Plan) -> VoiceResponse:
         """The same as verbs that may stand behind others."""
@@ -137,13 +148,8 @@ class Documents:
             addresses.stream, ticket, addresses.stream_status, otherwise, Before(notice, digits)
         )
 
-    def _fallback(self, plan: Plan | None) -> VoiceResponse:
-        if plan is None:
-            return self._sentences.otherwise()
-        # Whoever we called did not ask for a person of ours.
-        if plan.parties.direction is Direction.OUTBOUND and plan.fallback_number is None:
-            return self._sentences.sorry()
-        return self._sentences.otherwise(plan.fallback_number)
+    def _fallback(self, plan: Plan | None, *, said: bool = False) -> VoiceResponse:
+        return self._sentences.otherwise(self.person(plan), said=said)
 
     def _passed_on(self, url: str, named: dict[str, str], hops: int) -> str | None:
         if not url or hops >= MOST_HOPS:

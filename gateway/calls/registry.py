@@ -14,13 +14,13 @@ from starlette.websockets import WebSocket
 
 from gateway import logs
 from gateway.bridge.events import CallerLost, CarrierEnded, HandOver, TakenOver, TransferOver
-from gateway.bridge.report import CallReport, Ending
+from gateway.bridge.report import CallReport
 from gateway.calls.call import Call, Means
 from gateway.calls.carrier import Scripts
 from gateway.calls.documents import Documents
 from gateway.calls.entries import happening, refused
 from gateway.calls.plan import Plan, Words
-from gateway.calls.tenure import FALLS_BACK, Ended
+from gateway.calls.tenure import Ended
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
 from gateway.ids import CallSid
@@ -273,9 +273,14 @@ class Registry:
         assert self._group is not None, "the registry is not running"
         documents, call_id = self._documents, plan.call_id
         scripts = Scripts(
-            documents.transferring, partial(self.reopen, call_id), partial(documents.holding, plan)
+            documents.transferring,
+            partial(self.reopen, call_id),
+            partial(documents.holding, plan),
+            partial(documents.fallback, plan, said=True),
         )
-        call = Call(replace(plan, words=self._telling(plan)), call_sid, self._means, scripts)
+        limits = replace(plan.limits, person_behind=documents.person(plan) is not None)
+        plan = replace(plan, words=self._telling(plan), limits=limits)
+        call = Call(plan, call_sid, self._means, scripts)
         self._live[call_sid] = _Admitted(call, document)
         self._sids[plan.call_id] = call_sid
         self._tenure.began(plan, call_sid)
@@ -309,8 +314,8 @@ class Registry:
 
     def _finish(self, call: Call) -> None:
         """Keep how a call ended: Twilio may ask, or tell more of it."""
-        falls_back = (call.report.ending or Ending.GATEWAY_ERROR) in FALLS_BACK
-        answer = self._documents.fallback(call.plan) if falls_back else twiml.hang_up()
+        falls_back, said = call.report.falls_back, call.report.sorry_said
+        answer = self._documents.fallback(call.plan, said=said) if falls_back else twiml.hang_up()
         self._finished[call.call_sid] = Ended(call.plan.call_id, answer, call.handed)
         if not call.handed:
             self._tenure.over(call.plan.call_id, falls_back=falls_back)

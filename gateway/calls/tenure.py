@@ -8,17 +8,6 @@ from gateway.calls.plan import Plan, Words
 from gateway.ids import CallSid
 from gateway.store.identifiers import CallId
 
-FALLS_BACK: Final = frozenset(
-    {
-        Ending.AGENT_UNAVAILABLE,
-        Ending.AGENT_LOST,
-        Ending.STREAM_SILENT,
-        Ending.STREAM_GARBLED,
-        Ending.HANDED_OVER,
-        Ending.GATEWAY_ERROR,
-    }
-)
-"""Endings after which the caller is still there, and needs help."""
 OFFERED: Final = frozenset({Ending.HANDED_OVER, Ending.GATEWAY_ERROR})
 """Endings after which another process, or another try of this one, may go on with the call."""
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from gateway import logs
 from gateway import settings as settings_module
+from gateway.audio.clips import ClipName
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.requests import BUILT_IN
 from gateway.calls import clip_files, toolbox
@@ -126,7 +127,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
-        clips=clip_files.load(settings.clips_language, settings.clips_dir),
+        clips=clip_files.load(settings.clips_language, settings.clips_dir, _otherwise_said(settings)),
         language=settings.clips_language,
         **_kept(settings, keeping, keeper),
     )
@@ -246,6 +247,16 @@ def _addresses(settings: Settings, *, resume: bool) -> Addresses:
 def _sentences(settings: Settings) -> Sentences:
     number = E164(settings.fallback_number) if settings.fallback_number else None
     return Sentences(settings.fallback_sentence, settings.apology, number, settings.transfer_whisper or "")
+
+
+def _otherwise_said(settings: Settings) -> set[ClipName]:
+    """The clips whose words the operator has changed: Twilio says those."""
+    said = {ClipName.SORRY_TRANSFER: "fallback_sentence", ClipName.SORRY_GOODBYE: "apology"}
+    return {
+        clip
+        for clip, field in said.items()
+        if getattr(settings, field) != Settings.model_fields[field].default
+    }
 
 
 def _tools(settings: Settings, pools: Pools) -> dict[str, toolbox.Tool]:

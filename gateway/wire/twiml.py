@@ -142,10 +142,15 @@ def hold(music_url: str, times: int, back_url: str) -> str:
     return written(response)
 
 
-def fallback(sentence: str, apology: str, number: E164 | None) -> VoiceResponse:
-    """Say what happens and connect to a person; without a number, apologise and hang up."""
+def fallback(sentence: str | None, apology: str, number: E164 | None) -> VoiceResponse:
+    """Say what happens and connect to a person; without a number, apologise and hang up.
+
+    Without a sentence the caller knows already.
+    """
     response = VoiceResponse()
-    response.say(clean(sentence if number else apology))
+    first = sentence if number else apology
+    if first is not None:
+        response.say(clean(first))
     if number:
         response.dial(number, timeout=DIAL_TIMEOUT_S, answer_on_bridge=True)
         response.say(clean(apology))

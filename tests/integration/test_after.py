@@ -41,10 +41,21 @@ async def test_a_goodbye_that_could_not_be_told_to_twilio_is_one_all_the_same(tm
 
 async def test_a_caller_for_whom_no_agent_can_be_had_gets_a_person(tmp_path: Path) -> None:
     behaviour = Behaviour(token_status=401)
-    async with running_gateway(settings=kept(tmp_path), keep=True, behaviour=behaviour) as rig:
+    settings = kept(tmp_path) | {"fallback_sentence": "Wait."}  # words for which there is no clip
+    async with running_gateway(settings=settings, keep=True, behaviour=behaviour) as rig:
         call = await rig.call()
         await call.wait_over(20)
     assert verbs(call)[:5] == ["Connect", "Stream", "Redirect", "Say", "Dial"]
+
+
+async def test_a_caller_who_was_told_of_the_person_is_not_told_again(tmp_path: Path) -> None:
+    behaviour = Behaviour(token_status=401)
+    async with running_gateway(settings=kept(tmp_path), keep=True, behaviour=behaviour) as rig:
+        rig.twilio.refuse_rest(RestFault(status=500, method="POST"))
+        call = await rig.call()
+        await call.wait_over(20)
+        rig.twilio.refuse_rest(None)
+    assert verbs(call)[:4] == ["Connect", "Stream", "Redirect", "Dial"]
 
 
 async def test_a_database_that_does_not_answer_keeps_nobody_waiting(tmp_path: Path) -> None:

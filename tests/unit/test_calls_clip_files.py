@@ -73,6 +73,15 @@ def test_plain_mulaw_takes_the_place_of_ours(tmp_path: Path) -> None:
     assert load("en", tmp_path) == load("en")
 
 
+def test_words_the_operator_has_changed_are_not_said_in_ours_but_in_theirs(tmp_path: Path) -> None:
+    changed = {ClipName.SORRY_TRANSFER, ClipName.SORRY_GOODBYE}
+    written(tmp_path, "sorry_goodbye.wav")
+    clips = load("en", tmp_path, changed)
+    assert clips.get(ClipName.SORRY_TRANSFER) == b""
+    assert clips.get(ClipName.SORRY_GOODBYE)
+    assert load("en", None, changed).sounds.keys() == set(ClipName) - changed
+
+
 def test_other_files_beside_the_clips_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "en").mkdir()
     (tmp_path / "en" / "README.txt").write_text("who spoke these")

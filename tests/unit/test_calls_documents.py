@@ -74,6 +74,22 @@ def test_the_fallback_helps_callers_and_excuses_us_to_others(
     assert verbs(ASKING.fallback(plan(direction, number))) == expected
 
 
+@pytest.mark.parametrize(
+    ("direction", "number", "expected", "person"),
+    [
+        (Direction.INBOUND, None, ["Dial", "Say", "Hangup"], HUMAN),
+        (Direction.OUTBOUND, OTHER, ["Dial", "Say", "Hangup"], OTHER),
+        (Direction.OUTBOUND, None, ["Say", "Hangup"], None),
+    ],
+)
+def test_a_caller_who_was_told_of_the_person_is_connected_without_another_word(
+    direction: Direction, number: E164 | None, expected: list[str], person: E164 | None
+) -> None:
+    told = STATIC.fallback(plan(direction, number), said=True)
+    assert (verbs(told), STATIC.person(plan(direction, number))) == (expected, person)
+    assert "Wait." not in told
+
+
 def test_a_caller_on_hold_hears_whole_pieces_of_music_and_comes_back() -> None:
     documents = Documents(
         Addresses("wss://one.test/m", "https://one.test/s", music="https://m.test", back="https://b.test"),

@@ -225,7 +225,6 @@ def _settings(stage: Stage, folder: Path) -> dict[str, str]:
         "TWILIO_AUTH_TOKEN": plan.auth_token,
         "TWILIO_BASE_URL": proxies[Link.TWILIO].url,
         "FALLBACK_NUMBER": HUMAN,
-        "FALLBACK_SENTENCE": "One moment please.",
         "APOLOGY": "We are sorry. Goodbye.",
         "GATEWAY_CONFIG": str(config),
         "DATABASE_URL": f"sqlite:///{folder}/gateway.db",
