@@ -1,5 +1,6 @@
 """The Vatel emulator's REST endpoints: what they keep, what they refuse, what they get wrong when told to."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -219,3 +220,17 @@ async def test_an_answer_may_be_something_else() -> None:
         "<html>",
         "text/html; charset=utf-8",
     )
+
+
+async def test_a_client_that_hangs_up_in_mid_request_is_no_error(
+    vatel: VatelEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", vatel.server.port)
+    head = f"POST /v1/session-token HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {vatel.api_key}\r\n"
+    writer.write(f'{head}Content-Length: 99\r\n\r\n{{"agent_id"'.encode())
+    await asyncio.sleep(0.1)
+    writer.close()
+    async with rest(vatel) as http:
+        assert (await http.get("/agents")).status_code == 200
+    assert not await reader.read()
+    assert [record for record in caplog.records if record.exc_info] == []

@@ -60,9 +60,17 @@ async def play(injection: Injection, call: CallPart, links: Links) -> Strike | N
             return None
         await asyncio.sleep(_LOOK_S)
     await asyncio.sleep(injection.later_s)
-    if call.placed.status.final:
+    if call.placed.status.final or _lost_already(injection, call.current, links):
         return None
     return await strike(injection, call, links)
+
+
+def _lost_already(injection: Injection, agent: AgentPart | None, links: Links) -> bool:
+    """Whether nothing is left to break of an agent that was there; the link is other calls' as well."""
+    proxy = links.proxy(injection.link)
+    if injection.link is not Link.AGENT or agent is None or proxy is None:
+        return False
+    return agent.session.record.ended or _own(injection.link, agent, proxy) is None
 
 
 async def strike(injection: Injection, call: CallPart, links: Links) -> Strike:

@@ -249,10 +249,13 @@ async def _form(request: Request) -> Form:
     text = request.url.query
     if request.method == "POST":
         body = bytearray()
-        async for chunk in request.stream():
-            body.extend(chunk)
-            if len(body) > MAX_FORM_BYTES:
-                raise RestRefused(20001, "the form is too large", status=413)
+        try:
+            async for chunk in request.stream():
+                body.extend(chunk)
+                if len(body) > MAX_FORM_BYTES:
+                    raise RestRefused(20001, "the form is too large", status=413)
+        except ClientDisconnect as exc:
+            raise RestRefused(20001, "the client hung up") from exc
         text = body.decode(errors="replace")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)

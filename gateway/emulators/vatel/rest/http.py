@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -77,14 +77,17 @@ async def body(request: Request, kind: type[Body]) -> Body:
     """Read a JSON body.
 
     Raises:
-        HTTPException: It is too large (413), not JSON, or not of this form (400).
+        HTTPException: It is too large (413), not whole, not JSON, or not of this form (400).
 
     """
     content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > BODY_LIMIT_BYTES:
-            raise HTTPException(413, "body too large")
+    try:
+        async for part in request.stream():
+            content += part
+            if len(content) > BODY_LIMIT_BYTES:
+                raise HTTPException(413, "body too large")
+    except ClientDisconnect as exc:
+        raise HTTPException(400, "the client hung up") from exc
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError as exc:
