@@ -222,6 +222,8 @@ def _ask(served: Served, case: Case[Any], name: str) -> int:
         case 422 if name in OF_MEANING:
             assert answer.json()["detail"]
             settled = {"positive_data_acceptance"}
+        case 413:  # wrong or not, it is more than is read of any body
+            settled = {"positive_data_acceptance", "negative_data_rejection"}
         case 429:  # more was asked than is allowed, as may happen everywhere
             settled = {"positive_data_acceptance", "negative_data_rejection"}
         case 502 | 503:
