@@ -1,6 +1,7 @@
 """All calls of this process: who is admitted, which stream belongs to whom, and when the last one is over."""
 
 import asyncio
+import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -316,7 +317,8 @@ class Registry:
         """Keep how a call ended: Twilio may ask, or tell more of it."""
         falls_back, said = call.report.falls_back, call.report.sorry_said
         answer = self._documents.fallback(call.plan, said=said) if falls_back else twiml.hang_up()
-        self._finished[call.call_sid] = Ended(call.plan.call_id, answer, call.handed)
+        # Thousands are kept, and most of them are alike: one text will do.
+        self._finished[call.call_sid] = Ended(call.plan.call_id, sys.intern(answer), call.handed)
         if not call.handed:
             self._tenure.over(call.plan.call_id, falls_back=falls_back)
 
