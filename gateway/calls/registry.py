@@ -33,7 +33,7 @@ from gateway.wire import twiml
 from gateway.wire.call_status import CallStatus
 from gateway.wire.media_stream import Start
 
-_FINISHED_KEPT: Final = 10_000
+_FINISHED_KEPT: Final = 10_000  # most of whose answers are the same text, kept once
 _RECENT_KEPT: Final = 200
 _ALIVE: Final = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
@@ -317,7 +317,6 @@ class Registry:
         """Keep how a call ended: Twilio may ask, or tell more of it."""
         falls_back, said = call.report.falls_back, call.report.sorry_said
         answer = self._documents.fallback(call.plan, said=said) if falls_back else twiml.hang_up()
-        # Thousands are kept, and most of them are alike: one text will do.
         self._finished[call.call_sid] = Ended(call.plan.call_id, sys.intern(answer), call.handed)
         if not call.handed:
             self._tenure.over(call.plan.call_id, falls_back=falls_back)
