@@ -6,6 +6,7 @@ from gateway.audio.clips import ClipName
 from gateway.bridge.commands import Command, FallBack, HangUp, JoinAgent, SendAudio, Tell
 from gateway.bridge.core import Core
 from gateway.bridge.deadair import Owed
+from gateway.bridge.deadlines import earliest
 from gateway.bridge.events import Leg
 from gateway.bridge.farewell import Finale, Leaving
 from gateway.bridge.history import Past, Voice
@@ -232,17 +233,17 @@ class Continuity(Core):
             air.owe(Owed.TOOL, now)
         elif air.owed is Owed.TOOL and not desk.busy:
             air.owe(Owed.ANSWER, now)
-        elif air.owed is Owed.NOTHING and self._speech.unfinished and playout.idle:
+        elif playout.idle and air.owed is Owed.NOTHING and self._speech.unfinished:
             air.owe(Owed.REST, now)
         if playout.idle:
             self._talks_since = None
 
     def _watch_deadline(self) -> float | None:
         """When silence has lasted long enough for something to be done."""
-        times = [self._recovery.deadline, self._filler.deadline]
-        if self._attentive:
-            times += [self._noise_at, self._air.lost_at(), self._look_at, self._talked_out_at]
-        return min([at for at in times if at is not None], default=None)
+        due = earliest(self._recovery.deadline, self._filler.deadline)
+        if not self._attentive:
+            return due
+        return earliest(due, self._noise_at, self._air.lost_at(), self._look_at, self._talked_out_at)
 
     @property
     def _noise_at(self) -> float | None:

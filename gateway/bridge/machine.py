@@ -29,12 +29,8 @@ class Bridge(Rules):
     ) -> None:
         super().__init__(limits, book, clips, past)
         self._greets = limits.agent_greets
-        self._deadline: float | None = None
-
-    @property
-    def deadline(self) -> float | None:
+        self.deadline: float | None = None
         """Call ``handle(None, now)`` then, if nothing happens before."""
-        return self._deadline
 
     @property
     def unheard_ms(self) -> float:
@@ -49,11 +45,11 @@ class Bridge(Rules):
         """Take one event, or ``None`` when the deadline has come; return what to do, in order."""
         if isinstance(event, Media):  # fifty a second each way, and no deadline moves with them
             return self._caller_audio(event, now)
-        due = self._deadline
+        due = self.deadline
         if isinstance(event, ResponseAudio) and due and now < due:
             flush = self._speech.gather(event, now)
             if flush is not None:
-                self._deadline = min(due, flush)
+                self.deadline = min(due, flush)
                 return []
         if self._over:
             return self._account.count("after_the_end")
@@ -63,15 +59,16 @@ class Bridge(Rules):
             # transferred after all may have passed its limit meanwhile.
             for step in (self._tick, self._break_silence, self._depart, self._tick):
                 commands += [] if self._over else step(now)
-            self._deadline = self._next_deadline()
-        commands += self._account.tell(self._speech.over())
+            self.deadline = self._next_deadline()
+        if over := self._speech.over():
+            commands += self._account.tell(over)
         return commands
 
     def _is_due(self, now: float) -> bool:
         """Move the deadline; whether it has come."""
         self._watch(now)
-        self._deadline = self._next_deadline()
-        return self._deadline is not None and self._deadline <= now
+        self.deadline = self._next_deadline()
+        return self.deadline is not None and self.deadline <= now
 
     def _take(self, event: events.Signal | None, now: float) -> list[Command]:
         if event is None:

@@ -62,7 +62,7 @@ class Playout:
         self._unheard = 0
         self._generation = 0
         self._number = 0
-        self._plays_until = 0.0
+        self.plays_until = 0.0  # when Twilio has played all it was sent; in the past if nothing since
         self._late_s = 0.0  # how much later than reckoned the last mark says Twilio plays
         self._round_trip_s: float | None = None
         self._unproved = False  # something was sent since the last clear and no mark proves it played
@@ -81,7 +81,7 @@ class Playout:
     @property
     def quiet_since(self) -> float | None:
         """When the caller had heard all that there was; ``None`` while there is more."""
-        return self.idle_since if self.idle else None
+        return None if self._waiting_size or self._unheard else self.idle_since
 
     @property
     def unheard_ms(self) -> float:
@@ -94,18 +94,13 @@ class Playout:
         return self._round_trip_s or 0.0
 
     @property
-    def plays_until(self) -> float:
-        """When Twilio has played all that it was sent; in the past if it was sent nothing since."""
-        return self._plays_until
-
-    @property
     def until_mark_ms(self) -> int:
         """How much more audio goes before the next mark."""
         return (self._stretch_size - (self._open.size if self._open else 0)) // BYTES_PER_MS
 
     def remaining_s(self, now: float) -> float:
         """How long it takes until all of it has been heard, if nothing goes wrong."""
-        return max(0.0, self._plays_until - now) + self._waiting_size / RATE
+        return max(0.0, self.plays_until - now) + self._waiting_size / RATE
 
     @property
     def deadline(self) -> float | None:
@@ -227,13 +222,13 @@ class Playout:
         self._sent.clear()
         self._waiting.clear()
         self._waiting_size = self._unheard = 0
-        self._plays_until = now
+        self.plays_until = now
         self._late_s = 0.0
         self.idle_since = now
         return lost
 
     def _unplayed(self, now: float) -> int:
-        return max(0, round((self._plays_until + self._late_s - now) * RATE))
+        return max(0, round((self.plays_until + self._late_s - now) * RATE))
 
     @property
     def _room(self) -> int:
@@ -241,14 +236,16 @@ class Playout:
 
     @property
     def _blocked(self) -> bool:
-        """Audio could be sent if Twilio held less."""
-        return self._waiting_size > 0 and self._room < min(FRAME, self._waiting_size)
+        """What waits could be sent if Twilio held less."""
+        return self._room < min(FRAME, self._waiting_size)
 
     @property
     def _lingering(self) -> bool:
         """Less than a frame waits, or audio without a mark is out: the agent paused within its turn."""
+        if self._open is not None:
+            return True
         part = 0 < self._waiting_size < FRAME and not self._held and self.calm.until is None
-        return self._open is not None or (part and self._room >= FRAME)
+        return part and self._room >= FRAME
 
     def _pump(self, now: float) -> list[Command]:
         """Send what waits, as far as the lead allows, in whole frames."""
@@ -274,11 +271,11 @@ class Playout:
         self._waiting_size -= size
         self._unheard += size
         self._unproved = True
-        if now >= self._plays_until + self._late_s:
+        if now >= self.plays_until + self._late_s:
             self._late_s = 0.0  # Twilio had run dry: this plays when it gets there
-        self._plays_until = max(now, self._plays_until) + size / RATE
+        self.plays_until = max(now, self.plays_until) + size / RATE
         stretch = self._open = self._open or self._next_stretch(now)
-        stretch.ends = self._plays_until
+        stretch.ends = self.plays_until
         stretch.size += size
         stretch.parts.append((head.turn, size))
         full = stretch.size >= self._stretch_size or self._room < FRAME
@@ -330,8 +327,10 @@ class Playout:
         if not self._sent:
             return None
         ends = self._sent[0].ends
-        overdue = ends + self.round_trip_s + self._grace_s
-        return min(overdue, max(ends, self._plays_until - self._refill_s)) if self._blocked else overdue
+        overdue = ends + (self._round_trip_s or 0.0) + self._grace_s
+        if not self._waiting_size or not self._blocked:
+            return overdue
+        return min(overdue, max(ends, self.plays_until - self._refill_s))
 
 
 def _frames(duration_ms: int) -> int:

@@ -92,7 +92,7 @@ class AgentSpeech:
         turn, audio = self._playing, event.audio
         if turn is None or not audio or event.is_final or self._repeating:
             return None
-        if turn.id != self._named(event.turn_id):
+        if turn.id != (self._named(event.turn_id) if self._session else event.turn_id):
             return None
         until = self._gather_until
         if len(self._gathered) + len(audio) >= self._gather_size or now >= until:

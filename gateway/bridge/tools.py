@@ -54,7 +54,8 @@ class ToolDesk:
     @property
     def busy(self) -> bool:
         """Whether the agent waits for a tool of the user's."""
-        return any(run.deadline is not None and run.answers for run in self._running.values())
+        running = self._running  # mostly empty, and asked with every message
+        return bool(running) and any(run.deadline is not None and run.answers for run in running.values())
 
     def traces(self) -> tuple[ToolTrace, ...]:
         """What was done in this call, the oldest first."""

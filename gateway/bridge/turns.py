@@ -157,6 +157,8 @@ class Turns:
     def over(self, *, everything: bool = False) -> list[Statement]:
         """Close and report the turns that have been heard to their end, or were cut."""
         done = [turn for turn in self._open.values() if everything or turn.cut or turn.complete]
+        if not done:  # nearly always
+            return []
         for turn in done:
             del self._open[turn.id]
             self._recent.append(turn)

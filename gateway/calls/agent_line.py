@@ -46,6 +46,10 @@ class AgentLine:
         if self._socket is not None:
             self._socket.send(agent_session.tool_call_output(call_id, output), droppable=False)
 
+    def detach(self) -> None:
+        """Hear nothing more of this session: the call has another one."""
+        self._take = lambda _event: None
+
     async def close(self) -> None:
         """End the session: bounded, and never raises."""
         if self._socket is not None:

@@ -55,10 +55,11 @@ class AgentSide:
             past: What it has to know of the call so far; ``None`` for a call that begins.
             told: Is given what the agents of this call are told, once.
         """
-        line = AgentLine(self._vatel, lambda event: self._hear(line, event), self._log)
-        before, self._line = self._line, line
+        before, self._line = self._line, AgentLine(self._vatel, self._take, self._log)
+        line = self._line
         async with asyncio.TaskGroup() as group:
             if before is not None:
+                before.detach()
                 self._refused += before.audio_refused
                 group.create_task(before.close())
             if self.words is None:
@@ -83,10 +84,6 @@ class AgentSide:
         """End the session: bounded, and never raises."""
         if self._line is not None:
             await self._line.close()
-
-    def _hear(self, line: AgentLine, event: Event) -> None:
-        if line is self._line:
-            self._take(event)
 
     async def _brief(self, words: Words, *, greets: bool) -> None:
         """Find out whether the agent speaks first, and have its own words at hand, should it be lost."""

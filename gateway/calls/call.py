@@ -164,24 +164,24 @@ class Call:
         if self._feeding:  # carrying out a command brought up another event
             self._pending.append(event)
             return
+        now = time.monotonic()  # the loop's clock, not rounded to the loop's last turn
         fence = self._means.fence
-        if fence.shut(time.monotonic()) and not isinstance(event, events.TakenOver):
+        if fence.shut(now) and not isinstance(event, events.TakenOver):
             fence.hold(partial(self.feed, event))
             return
         self._feeding = True
         try:
-            self._take(event)
+            self._take(event, now)
             while self._pending:
-                self._take(self._pending.popleft())
+                self._take(self._pending.popleft(), time.monotonic())
         except Exception as error:  # noqa: BLE001 - the edge of a call: ``run`` reports it
             self._fail(error)
         finally:
             self._feeding = False
 
-    def _take(self, event: events.Event | None) -> None:
+    def _take(self, event: events.Event | None, now: float) -> None:
         if self._final.done():
             return
-        now = time.monotonic()  # the loop's clock, not rounded to the loop's last turn
         if self._recording is not None and isinstance(event, Media):
             self._recording.caller(event.payload, now)
         for command in self._bridge.handle(event, now):

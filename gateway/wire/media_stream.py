@@ -6,7 +6,7 @@ what is written (three messages, no extra key): https://www.twilio.com/docs/voic
 
 import re
 from binascii import b2a_base64
-from typing import Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -21,6 +21,7 @@ _SAFE_SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIGITS: Final = frozenset("0123456789*#ABCDabcd")
 _LARGEST_NUMBER: Final = 10**15
 _Number: TypeAlias = str | int | float | None  # documented as strings; others send numbers
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=_LARGEST_NUMBER)]  # of either, read by the decoder
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -79,12 +80,26 @@ Message = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
 
 class _MediaBody(msgspec.Struct, gc=False):
     payload: bytes
-    timestamp: _Number = 0
+    timestamp: _Count = 0
     track: str = "inbound"
 
 
 class _MediaFrame(msgspec.Struct, tag_field="event", tag="media", rename="camel", gc=False):
     media: _MediaBody
+    sequence_number: _Count = 0
+
+
+class _OddBody(msgspec.Struct):
+    payload: bytes
+    timestamp: _Number = 0
+    track: str = "inbound"
+
+
+class _OddFrame(msgspec.Struct, rename="camel"):
+    """Media whose numbers are none."""
+
+    event: Literal["media"]
+    media: _OddBody
     sequence_number: _Number = 0
 
 
@@ -130,7 +145,9 @@ class _StopFrame(msgspec.Struct, tag_field="event", tag="stop"):
 
 
 _Frame = _MediaFrame | _MarkFrame | _DtmfFrame | _StartFrame | _ConnectedFrame | _StopFrame
-_decoder: Final = msgspec.json.Decoder(_Frame)
+# Numbers may stand in quotes: read by the decoder they cost nothing, read here as much as all the rest.
+_decoder: Final = msgspec.json.Decoder(_Frame, strict=False)
+_odd_decoder: Final = msgspec.json.Decoder(_OddFrame)
 _kinds: Final = Kinds(_Frame, "media stream")
 
 
@@ -143,9 +160,9 @@ def parse(text: str | bytes) -> Message:
     try:
         frame = _decoder.decode(text)
     except UNREADABLE as error:
-        return Unknown(_kinds.unknown(text, error))
+        return _odd_media(text) or Unknown(_kinds.unknown(text, error))
     if isinstance(frame, _MediaFrame):
-        return _media(frame)
+        return _media(frame.media, frame.sequence_number, frame.media.timestamp)
     if isinstance(frame, _MarkFrame):
         return Mark(MarkName(frame.mark.name))
     if isinstance(frame, _DtmfFrame):
@@ -155,13 +172,21 @@ def parse(text: str | bytes) -> Message:
     return Connected() if isinstance(frame, _ConnectedFrame) else Stop()
 
 
-def _media(frame: _MediaFrame) -> Media | Unknown:
-    body = frame.media
+def _media(body: _MediaBody | _OddBody, sequence: int, timestamp_ms: int) -> Media | Unknown:
     if body.track == "outbound":  # only a one-way fork carries it; it is our own voice
         return Unknown("media/outbound")
     if len(body.payload) > LARGEST_PAYLOAD:
         raise WireError("media payload too large")
-    return Media(body.payload, _number(frame.sequence_number), _number(body.timestamp))
+    return Media(body.payload, sequence, timestamp_ms)
+
+
+def _odd_media(text: str | bytes) -> Media | Unknown | None:
+    """Media is audio, whatever is written where its numbers should be."""
+    try:
+        frame = _odd_decoder.decode(text)
+    except UNREADABLE:
+        return None
+    return _media(frame.media, _number(frame.sequence_number), _number(frame.media.timestamp))
 
 
 def _number(value: _Number) -> int:
