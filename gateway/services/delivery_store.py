@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.services.delivery_rules import host
@@ -54,8 +54,8 @@ async def any_due(
     connection: AsyncConnection, now: datetime, *, but_endpoints: Collection[str], but_hosts: Collection[str]
 ) -> bool:
     """Whether any webhook may go out: no more than a look, for which nobody has to wait."""
-    query = _due(now, but_endpoints, but_hosts).limit(1)
-    return (await connection.execute(query)).first() is not None
+    query = _due_but(but_endpoints, but_hosts).limit(1)
+    return (await connection.execute(query, {"now": now})).first() is not None
 
 
 async def due(
@@ -70,22 +70,13 @@ async def due(
 
     Those of one call to one endpoint come in order: the next is due when the one before is settled.
     """
-    query = _due(now, but_endpoints, but_hosts).order_by(outbox.c.next_at, outbox.c.id).limit(limit)
-    rows = await connection.execute(query.with_for_update(skip_locked=True))
+    query = _due_but(but_endpoints, but_hosts).order_by(outbox.c.next_at, outbox.c.id).limit(limit)
+    rows = await connection.execute(query.with_for_update(skip_locked=True), {"now": now})
     return [(row.id, row.endpoint) for row in rows]
 
 
-def _due(
-    now: datetime, but_endpoints: Collection[str], but_hosts: Collection[str]
-) -> Select[tuple[MessageId, str]]:
-    earlier = outbox.alias("earlier")
-    blocked = exists().where(
-        earlier.c.call_id == outbox.c.call_id,
-        earlier.c.endpoint == outbox.c.endpoint,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state == Delivery.PENDING,
-    )
-    query = select(outbox.c.id, outbox.c.endpoint).where(_free(now), outbox.c.next_at <= now, ~blocked)
+def _due_but(but_endpoints: Collection[str], but_hosts: Collection[str]) -> Select[tuple[MessageId, str]]:
+    query = _DUE
     if but_endpoints:
         query = query.where(outbox.c.endpoint.not_in(but_endpoints))
     for name in but_hosts:
@@ -143,9 +134,25 @@ async def revive_since(connection: AsyncConnection, since: datetime, now: dateti
     return (await connection.execute(dead)).rowcount
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
+def _free(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     nobodys = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now)
     return and_(outbox.c.state == Delivery.PENDING, nobodys)
+
+
+def _due() -> Select[tuple[MessageId, str]]:
+    now = bindparam("now", type_=outbox.c.next_at.type)
+    earlier = outbox.alias("earlier")
+    blocked = exists().where(
+        earlier.c.call_id == outbox.c.call_id,
+        earlier.c.endpoint == outbox.c.endpoint,
+        earlier.c.id < outbox.c.id,
+        earlier.c.state == Delivery.PENDING,
+    )
+    return select(outbox.c.id, outbox.c.endpoint).where(_free(now), outbox.c.next_at <= now, ~blocked)
+
+
+_DUE: Final = _due()
+"""Made once: it is asked every second, and making it takes longer than the answer."""
 
 
 def _at(name: str) -> ColumnElement[bool]:
