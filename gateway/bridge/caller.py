@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from gateway.audio.mulaw import BYTES_PER_MS
+from gateway.audio.mulaw import BYTES_PER_MS, FRAME
 from gateway.audio.transcode import CallerToAgent
 from gateway.bridge.arrivals import Arrivals
 from gateway.bridge.backlog import Backlog
@@ -11,6 +11,8 @@ from gateway.bridge.limits import Limits
 from gateway.bridge.voice import Voice
 from gateway.wire.media_stream import Media, Start
 
+_PIECE: Final = 2 * FRAME
+"""Of what was kept, to a message: sockets go on holding as much memory as their largest message took."""
 _MOST_KEYS: Final = 64
 _KEYS_A_SECOND: Final = 15.0
 """The shortest tone and pause that a telephone line carries make some ten keys a second."""
@@ -78,12 +80,12 @@ class CallerLeg:
         while self._early_size > self._bound:
             self._early_size -= len(self._early.popleft())
 
-    def kept(self) -> bytes:
-        """All that was kept, as PCM16 24 kHz."""
+    def kept(self) -> list[bytes]:
+        """All that was kept, as PCM16 24 kHz, two frames at a time."""
         audio = b"".join(self._early)
         self._early.clear()
         self._early_size = 0
-        return self._filter.feed(audio)
+        return [self._filter.feed(audio[at : at + _PIECE]) for at in range(0, len(audio), _PIECE)]
 
     def fresh(self, media: Media, now: float) -> None:
         """Note audio that nobody is there to hear."""

@@ -81,8 +81,7 @@ class Continuity(Core):
         if self._phase is Phase.JOINING:
             self._go_live(now)
         self._expect_words(now)
-        early = self._caller.kept()
-        return [SendAudio(early), *told] if early else told
+        return [*(SendAudio(piece) for piece in self._caller.kept()), *told]
 
     def _expect_words(self, now: float) -> None:
         """The agent is on the line: will it speak by itself?"""

@@ -22,6 +22,8 @@ from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnr
 
 INTERNAL_ERROR: Final = 1011
 
+READ_BUFFER_BYTES: Final = 8 * 1024
+"""A tenth of a second of speech. It doubles whenever one read fills it, and never shrinks."""
 OWN_STALL_S: Final = 0.25
 """A timer that comes later than this tells of a stall of this process, not of its peer."""
 
@@ -117,6 +119,7 @@ class AgentSocket:
             enable_auto_pong=False,
             max_frame_size=self._limits.max_message_bytes,
             max_redirects=0,
+            read_buffer_init_size=READ_BUFFER_BYTES,
             socket_factory=socket_for,
         )
         if self._wire is None:

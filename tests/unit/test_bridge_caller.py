@@ -94,7 +94,15 @@ def test_a_gap_before_the_agent_has_joined_is_filled_too() -> None:
     leg = opened()
     for number in (1, 2, 4):
         leg.keep(frame(number), number * 0.02)
-    assert len(leg.kept()) == 4 * 160 * 6
+    assert len(b"".join(leg.kept())) == 4 * 160 * 6
+
+
+def test_what_was_kept_goes_two_frames_at_a_time() -> None:
+    leg = opened()
+    for number in range(5):
+        leg.keep(frame(number + 1), number * 0.02)
+    assert [len(piece) // 48 for piece in leg.kept()] == [40, 40, 20]
+    assert leg.kept() == []
 
 
 def test_a_burst_is_passed_on_bit_by_bit() -> None:
