@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.services.delivery_rules import host
 from gateway.store import tidy
 from gateway.store.identifiers import CallId, MessageId
 from gateway.store.models import webhook_outbox as outbox
-from gateway.store.outbox import Delivery
+from gateway.store.outbox import Delivery, behind_another
 from gateway.store.records import Json
 
 _ENDS_OF_A_HOST: Final = ("/", ":", "?")
@@ -141,14 +141,9 @@ def _free(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
 
 def _due() -> Select[tuple[MessageId, str]]:
     now = bindparam("now", type_=outbox.c.next_at.type)
-    earlier = outbox.alias("earlier")
-    blocked = exists().where(
-        earlier.c.call_id == outbox.c.call_id,
-        earlier.c.endpoint == outbox.c.endpoint,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state == Delivery.PENDING,
+    return select(outbox.c.id, outbox.c.endpoint).where(
+        _free(now), outbox.c.next_at <= now, ~behind_another()
     )
-    return select(outbox.c.id, outbox.c.endpoint).where(_free(now), outbox.c.next_at <= now, ~blocked)
 
 
 _DUE: Final = _due()

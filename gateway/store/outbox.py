@@ -51,6 +51,17 @@ async def add(connection: AsyncConnection, message: Outgoing) -> None:
     await connection.execute(insert(connection, outbox).values(**row).on_conflict_do_nothing())
 
 
+def behind_another() -> ColumnElement[bool]:
+    """Whether a webhook waits for an earlier one of the same call to the same endpoint."""
+    earlier = outbox.alias("earlier")
+    return exists().where(
+        earlier.c.call_id == outbox.c.call_id,
+        earlier.c.endpoint == outbox.c.endpoint,
+        earlier.c.id < outbox.c.id,
+        earlier.c.state == Delivery.PENDING,
+    )
+
+
 async def claim(
     connection: AsyncConnection, owner: str, now: datetime, lease: timedelta, limit: int = 20
 ) -> Sequence[Message]:
@@ -58,16 +69,9 @@ async def claim(
 
     Those of one call to one endpoint come in order: the next is given out when the one before is settled.
     """
-    earlier = outbox.alias("earlier")
-    blocked = exists().where(
-        earlier.c.call_id == outbox.c.call_id,
-        earlier.c.endpoint == outbox.c.endpoint,
-        earlier.c.id < outbox.c.id,
-        earlier.c.state == Delivery.PENDING,
-    )
     due = (
         select(outbox.c.id)
-        .where(_open(now), outbox.c.next_at <= now, ~blocked)
+        .where(_open(now), outbox.c.next_at <= now, ~behind_another())
         .order_by(outbox.c.next_at, outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -13,7 +13,7 @@ from gateway.ids import E164, CallSid
 from gateway.store import calls, conversations, numbers
 from gateway.store.calls import Call
 from gateway.store.numbers import Number
-from gateway.store.records import Direction, Speaker, Status
+from gateway.store.records import Direction, Happening, Speaker, Status, ToolRun, Turn
 from tests.integration.gateway_audio import caller_words, speak, words
 from tests.integration.gateway_rig import CALLER, NUMBER, Rig, anyio_backend, running_gateway, until, verbs
 
@@ -62,6 +62,18 @@ async def record(rig: Rig, call_sid: str) -> Call:
     return found
 
 
+async def conversation(
+    rig: Rig, call: Call
+) -> tuple[tuple[Turn, ...], tuple[ToolRun, ...], tuple[Happening, ...]]:
+    """What was said in a call, the tools it used, and what happened."""
+    records = rig.gateway.parts.keeping
+    assert records is not None
+    async with records.database.read() as connection:
+        said = await conversations.turns_of(connection, call.id)
+        tools = await conversations.tools_of(connection, call.id)
+        return said, tools, await conversations.events_of(connection, call.id)
+
+
 async def test_a_call_is_written_down_whole(tmp_path: Path) -> None:
     settings = kept(tmp_path, gateway_tools="tests.integration.gateway_tools")
     async with running_gateway(script=ADDING, settings=settings, keep=True) as rig:
@@ -71,12 +83,7 @@ async def test_a_call_is_written_down_whole(tmp_path: Path) -> None:
         await line.say(caller_words(3, 0.5))
         await call.wait_over(15)
         written = await record(rig, call.sid)
-        records = rig.gateway.parts.keeping
-        assert records is not None
-        async with records.database.read() as connection:
-            said = await conversations.turns_of(connection, written.id)
-            tools = await conversations.tools_of(connection, written.id)
-            events = await conversations.events_of(connection, written.id)
+        said, tools, events = await conversation(rig, written)
     assert (written.direction, written.status, written.ending, written.ended_by) == (
         Direction.INBOUND, Status.COMPLETED, "agent_hung_up", "agent",
     )  # fmt: skip
@@ -109,12 +116,7 @@ async def test_keys_that_were_pressed_are_written_down_as_stars(tmp_path: Path) 
         await call.wait_over(15)
         assert any("4711" in output for output in rig.vatel.sessions[-1].tool_outputs.values())
         written = await record(rig, call.sid)
-        records = rig.gateway.parts.keeping
-        assert records is not None
-        async with records.database.read() as connection:
-            said = await conversations.turns_of(connection, written.id)
-            tools = await conversations.tools_of(connection, written.id)
-            events = await conversations.events_of(connection, written.id)
+        said, tools, events = await conversation(rig, written)
     assert [(tool.name, tool.arguments.get("code")) for tool in tools] == [
         ("collect_digits", None), ("echo", "****"), ("end_call", None)
     ]  # fmt: skip
