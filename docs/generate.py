@@ -8,7 +8,7 @@ import typer
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from gateway.cli.main import app
+from gateway.cli.main import assemble
 from gateway.settings import HttpTool, Settings
 from gateway.store import describe
 
@@ -50,7 +50,7 @@ def _value(value: object) -> str:
 
 def commands_page() -> str:
     """Every command and option, from the program's own help."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(assemble())
     lines = [
         MADE,
         "# Commands\n",

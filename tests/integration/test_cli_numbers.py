@@ -120,18 +120,22 @@ async def test_a_route_is_changed_bit_by_bit_and_taken_away(tmp_path: Path) -> N
     route = ("numbers", "route", NUMBER)
     async with operator(tmp_path) as at:
         before = await at.run(*route)
-        await at.run(*route, "--first-message", "Hello {{name|there}}", "--max-duration", "600", "--record")
+        recorded = ("--record", "--recording-notice", "This call is recorded.")
+        unheard = await at.run(*route, "--record")
+        await at.run(*route, "--first-message", "Hello {{name|there}}", "--max-duration", "600", *recorded)
         changed = await at.run(*route, "--fallback", HUMAN, "--unset", "recording", "--json")
         shown = await at.run(*route)
         both = await at.run(*route, "--clear", "--record")
         gone = await at.run(*route, "--clear")
         again = await at.run(*route, "--json")
     assert "as the settings say" in before.out
+    assert unheard.code == 2
+    assert "recording_notice" in unheard.err
     assert changed.json["first_message"] == "Hello {{name|there}}"
     assert changed.json["max_duration_s"] == 600
     assert changed.json["fallback_number"] == HUMAN
     assert changed.json["recording"] is False
-    assert "max duration     10:00" in shown.out
+    assert "max duration      10:00" in shown.out
     assert (both.code, gone.code) == (2, 0)
     assert again.json is None
 
