@@ -56,7 +56,9 @@ class Continuity(Core):
         lines = self._history.lines()
         if not lines:
             return None
-        return Past(lines, self._requests.desk.traces(), caller_waits=lines[-1].voice is Voice.CALLER)
+        waits = lines[-1].voice is Voice.CALLER
+        unheard = "" if waits else self._cut_off
+        return Past(lines, self._requests.desk.traces(), unheard, caller_waits=waits)
 
     def _await_agent(self, now: float, noise_s: float, phrase_s: float) -> None:
         """The caller is on the line, and no agent is: let them hear that they are not alone."""

@@ -34,6 +34,7 @@ class Core:
         self._departure = Departure(limits, self._speech, self._requests.desk)
         self._recovery = Recovery(limits)
         self._air = DeadAir(limits)
+        self._cut_off = past.unheard  # what another process had still to say
         self._clips = clips or Clips()
         self._filler = Filler(limits, self._clips, self._speech)
         self._history = History(past.lines)

@@ -4,14 +4,14 @@ from typing import assert_never
 
 from gateway.audio.clips import Clips
 from gateway.bridge import events
-from gateway.bridge.commands import Command, FallBack, HangUp, Release
+from gateway.bridge.commands import Command, FallBack, HangUp, Release, Tell
 from gateway.bridge.deadlines import earliest
 from gateway.bridge.events import Event
 from gateway.bridge.farewell import Finale
 from gateway.bridge.history import Past
 from gateway.bridge.limits import Limits, ToolBook
 from gateway.bridge.phases import AgentLeg, Phase
-from gateway.bridge.report import Ending
+from gateway.bridge.report import Ending, TurnUnderway
 from gateway.bridge.rules import Rules
 from gateway.wire import agent_session, media_stream
 from gateway.wire.agent_session import InputAudioTranscript as CallerUnderstood
@@ -82,7 +82,7 @@ class Bridge(Rules):
     def _take_caller(self, event: events.CallerSignal, now: float) -> list[Command]:
         match event:
             case media_stream.Mark(name=name):
-                return self._speech.mark(name, now)
+                return self._speech.mark(name, now) + self._underway()
             case media_stream.Dtmf():
                 return self._requests.press(event, now) if self._caller.press(now) else []
             case media_stream.Start():
@@ -95,6 +95,10 @@ class Bridge(Rules):
                 return self._account.count("unknown_caller_messages")
             case _:
                 assert_never(event)
+
+    def _underway(self) -> list[Command]:
+        """Account now and then for what is being said: the process may be gone before it was."""
+        return [Tell(TurnUnderway(report)) for report in self._speech.underway()]
 
     def _take_agent(self, event: agent_session.Message, now: float) -> list[Command]:
         gone = self._agent in (AgentLeg.ENDED, AgentLeg.LOST)

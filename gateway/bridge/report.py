@@ -78,6 +78,13 @@ class TurnReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnUnderway:
+    """A turn is being spoken: the account of it so far, should nobody be there to close it."""
+
+    turn: TurnReport
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """The agent is there, so long after the call was taken."""
 
@@ -189,7 +196,16 @@ def told_as(incident: Incident) -> str:
 
 
 Note = (
-    TurnReport | CallerSaid | OptedOut | Joined | FirstAudio | RoundTrip | BargedIn | ToolAnswered | Incident
+    TurnReport
+    | TurnUnderway
+    | CallerSaid
+    | OptedOut
+    | Joined
+    | FirstAudio
+    | RoundTrip
+    | BargedIn
+    | ToolAnswered
+    | Incident
 )
 
 

@@ -6,7 +6,7 @@ from gateway.bridge.commands import Clear, Command, Play, Tell
 from gateway.bridge.deadlines import earliest
 from gateway.bridge.limits import Limits
 from gateway.bridge.playout import Playout
-from gateway.bridge.report import BargedIn, FirstAudio
+from gateway.bridge.report import BargedIn, FirstAudio, TurnReport
 from gateway.bridge.turns import Statement, Turn, Turns
 from gateway.ids import MarkName, TurnId
 from gateway.wire.agent_session import ResponseAudio, ResponseText
@@ -205,6 +205,10 @@ class AgentSpeech:
     def mark(self, name: MarkName, now: float) -> list[Command]:
         """A mark came back."""
         return self.playout.mark_returned(name, now)
+
+    def underway(self) -> list[TurnReport]:
+        """The turns being spoken of which enough was heard to account for it."""
+        return self._turns.underway()
 
     def over(self) -> list[Statement]:
         """The turns that came to their end since the last time."""

@@ -16,6 +16,8 @@ _TEXT_BOUND: Final = 20_000
 _TELLING_TEXT: Final = 20
 """Characters from which on a turn's length says something of the agent's rate."""
 
+_TELLING_BYTES: Final = BYTES_PER_MS * 1000
+
 _USUAL_BYTES_A_CHARACTER: Final = BYTES_PER_MS * 65.0
 """Fifteen characters a second, until the agent's own rate is known."""
 
@@ -36,6 +38,7 @@ class Turn:
     draft: str = field(default="", repr=False)
     began_at: float | None = None
     agent_ms: float | None = None
+    told: int = 0  # of what was heard, when an account of it was last given
     reported: TurnReport | None = None  # told as over, which more text, or more audio, may still amend
 
     @property
@@ -164,6 +167,16 @@ class Turns:
             self._recent.append(turn)
             self._learn(turn)
         return [self._state(turn) for turn in done if turn.received or turn.text]
+
+    def underway(self) -> list[TurnReport]:
+        """The turns of which a second more was heard since they were last accounted for."""
+        reports = []
+        for turn in self._open.values():
+            due = turn.heard - turn.told >= _TELLING_BYTES and not (turn.cut or turn.complete)
+            if due and turn.id and turn.text:
+                turn.told = turn.heard
+                reports.append(self._report(turn))
+        return reports
 
     def _over(self, turn_id: TurnId) -> Turn | None:
         """A turn that was over lately. One without a name may be any, so none of those is found."""

@@ -23,6 +23,7 @@ from gateway.bridge.report import (
     SilenceFilled,
     ToolAnswered,
     TurnReport,
+    TurnUnderway,
     told_as,
 )
 from gateway.calls.metrics import Metrics
@@ -61,7 +62,7 @@ class Narrator:
                 self._metrics.tools.labels(label, outcome).inc()
                 self._metrics.tool_time.observe(took_ms / 1000.0)
                 self._log.info("tool answered", tool=label, outcome=outcome, took_ms=round(took_ms, 1))
-            case CallerSaid():
+            case CallerSaid() | TurnUnderway():
                 pass  # words are for the record alone
             case OptedOut():
                 self._log.info("opted out")

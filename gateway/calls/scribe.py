@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, assert_never
 
 from gateway.bridge.report import (
     AgentBack,
@@ -23,6 +23,7 @@ from gateway.bridge.report import (
     SilenceFilled,
     ToolAnswered,
     TurnReport,
+    TurnUnderway,
     told_as,
 )
 from gateway.calls.entries import Run, happening, tool_run
@@ -30,6 +31,7 @@ from gateway.calls.facts import Facts, Kind, OptOutFact, RecordingFact, Tell, te
 from gateway.calls.plan import Plan, Words
 from gateway.calls.pressed import PressedKeys
 from gateway.calls.recording_file import BYTES_PER_S, RecordingResult, State
+from gateway.calls.transcript import Transcript
 from gateway.ids import CallSid
 from gateway.store.records import (
     AnyRecord,
@@ -37,14 +39,12 @@ from gateway.store.records import (
     Direction,
     Happening,
     Json,
-    Speaker,
     Status,
     Turn,
 )
 from gateway.wire.agent_session import ToolCall
 
 _TRIPS_KEPT: Final = 500
-_TURNS_OF_A_PROCESS: Final = 100_000
 
 
 class Put(Protocol):
@@ -100,14 +100,10 @@ class Scribe:
         self._id = plan.call_id
         self._put = office.put
         self._at = office.clock.at
-        # Turns of a call that was taken over follow all that the processes before have written.
-        self._turn = plan.epoch * _TURNS_OF_A_PROCESS
-        self._prefix = f"{plan.epoch}." if plan.epoch else ""
         self._last_event = 0
-        self._turns: dict[str, int] = {}
         self._pressed = PressedKeys()
+        self._transcript = Transcript(plan.call_id, plan.epoch, self._at, self._pressed.hide)
         self._trips: list[float] = []
-        self._agent: list[float] = []
         self._rang = 0.0
         self._answered: float | None = None
 
@@ -177,10 +173,8 @@ class Scribe:
     def note(self, note: Note, now: float, gateway_ms: float | None = None) -> None:
         """What the bridge tells; ``gateway_ms`` is how long agent audio has taken through the gateway."""
         match note:
-            case TurnReport():
-                self._put(self._spoken(note, now, gateway_ms))
-            case CallerSaid(text=text):
-                self._put(self._caller_said(text, now))
+            case TurnReport() | TurnUnderway() | CallerSaid():
+                self._put(self._turn(note, now, gateway_ms))
             case RoundTrip(took_ms=took_ms):
                 if len(self._trips) < _TRIPS_KEPT:
                     self._trips.append(took_ms)
@@ -211,6 +205,20 @@ class Scribe:
             self._pressed.learn(note.call, note.output)
             began = now - note.took_ms / 1000.0
             self.ran(note.call, began, note.output, ended=now, failed=note.outcome != "ok")
+
+    def _turn(
+        self, note: TurnReport | TurnUnderway | CallerSaid, now: float, gateway_ms: float | None
+    ) -> Turn:
+        match note:
+            case TurnReport():
+                carrier_ms = self._trips[-1] if self._trips else None
+                return self._transcript.over(note, now, gateway_ms, carrier_ms)
+            case TurnUnderway(turn=turn):
+                return self._transcript.underway(turn, now)
+            case CallerSaid(text=text):
+                return self._transcript.caller(text, now)
+            case _:
+                assert_never(note)
 
     def event(self, kind: str, now: float, data: Json | None = None) -> None:
         """Something else happened."""
@@ -276,7 +284,7 @@ class Scribe:
             ended_by=ending.by,
             ended_at=self._at(now),
             duration_ms=(now - self._answered) * 1000.0 if self._answered is not None else None,
-            agent_ms=median(self._agent) if self._agent else None,
+            agent_ms=self._transcript.agent_ms,
             carrier_ms=median(self._trips) if self._trips else None,
             gateway_ms=gateway_ms,
             digits_masked=True,
@@ -303,43 +311,7 @@ class Scribe:
             return Status.COMPLETED
         return Status.CANCELED if ending is Ending.CALLER_HUNG_UP else Status.FAILED
 
-    def _spoken(self, turn: TurnReport, now: float, gateway_ms: float | None) -> Turn:
-        if turn.agent_ms is not None and turn.turn_id not in self._turns:
-            self._agent.append(turn.agent_ms)
-        sequence = self._turns.setdefault(turn.turn_id, self._next_turn())
-        return Turn(
-            call_id=self._id,
-            turn_id=self._prefix + (turn.turn_id or f"agent-{sequence}"),
-            sequence=sequence,
-            who=Speaker.AGENT,
-            at=self._at(now if turn.began_at is None else turn.began_at),
-            heard_text=self._pressed.hide(turn.heard_text),
-            cut_text=self._pressed.hide(turn.cut_text),
-            spoken_ms=turn.spoken_ms,
-            heard_ms=turn.heard_ms,
-            proved_ms=turn.proved_ms,
-            cut=turn.cut,
-            agent_ms=turn.agent_ms,
-            gateway_ms=gateway_ms,
-            carrier_ms=self._trips[-1] if self._trips else None,
-        )
-
-    def _caller_said(self, text: str, now: float) -> Turn:
-        sequence = self._next_turn()
-        return Turn(
-            call_id=self._id,
-            turn_id=f"caller-{sequence}",
-            sequence=sequence,
-            who=Speaker.CALLER,
-            at=self._at(now),
-            heard_text=self._pressed.hide(text),
-        )
-
     def _event(self, kind: str, now: float, data: Json | None = None) -> Happening:
         event = happening(self._id, kind, self._at(now), data, after=self._last_event)
         self._last_event = event.sequence
         return event
-
-    def _next_turn(self) -> int:
-        self._turn += 1
-        return self._turn

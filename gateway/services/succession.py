@@ -1,7 +1,7 @@
 """Goes on with calls that other processes carried: because Twilio asks, or because their process is gone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -29,7 +29,7 @@ from gateway.store.database import Database
 from gateway.store.errors import StoreError
 from gateway.store.identifiers import CallId, made_at
 from gateway.store.leases import Lease, State
-from gateway.store.records import ended
+from gateway.store.records import Turn, ended
 from gateway.wire import twiml
 from gateway.wire.call_status import CallProgress, CallStatus, Origin
 
@@ -212,11 +212,17 @@ class Succession:
         self._estate.put(happening(call_id, what, self._now(), data))
 
 
+def _cut_off(turns: Sequence[Turn]) -> str:
+    """What the agent had still to say when the process was lost in the middle of its turn."""
+    return turns[-1].cut_text if turns and turns[-1].underway else ""
+
+
 async def _past(connection: AsyncConnection, call_id: CallId) -> Past:
     """What was said, heard and done in a call."""
     turns = await conversations.turns_of(connection, call_id)
     runs = await conversations.tools_of(connection, call_id)
     return Past(
+        unheard=_cut_off(turns),
         lines=tuple(Line(Voice(turn.who.value), turn.heard_text) for turn in turns if turn.heard_text),
         tools=tuple(
             ToolTrace(run.name, msgspec.json.encode(run.arguments).decode(), run.output or _UNKNOWN)

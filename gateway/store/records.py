@@ -132,6 +132,11 @@ class Turn(Record, frozen=True, tag="turn"):
     gateway_ms: float | None = None
     carrier_ms: float | None = None
 
+    @property
+    def underway(self) -> bool:
+        """Whether it is being spoken, or was when its process was lost: the account of it so far."""
+        return self.who is Speaker.AGENT and self.spoken_ms is None
+
 
 class Happening(Record, frozen=True, tag="event"):
     """One event of a call; its number in the call makes it known again."""

@@ -81,6 +81,7 @@ class Rig:
                 who=Speaker.AGENT,
                 at=NOW,
                 heard_text=f"words {n}",
+                spoken_ms=800.0,
             )
             for n in numbers
         ]

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.store import conversations
 from gateway.store.errors import StoreUnavailable
-from gateway.store.records import Direction, Status
+from gateway.store.records import Direction, Speaker, Status, Turn
 from gateway.web.api import door
 from tests.integration.api_rig import FIRST_KEY, NOW, Rig, api
 
@@ -144,6 +146,20 @@ async def test_what_happened_comes_in_order_and_in_pages(
     assert whole["next_cursor"] is None
     assert len(seen) == 5
     assert seen == [row[name] for row in whole[rows]]
+
+
+@pytest.mark.parametrize(("ended", "told"), [(None, ["t1", "t2"]), (NOW, ["t1", "t2", "t3"])])
+async def test_a_turn_that_is_being_spoken_is_told_when_it_is_over_or_when_nobody_ended_it(
+    tmp_path: Path, ended: datetime | None, told: list[str]
+) -> None:
+    async with api(tmp_path) as rig:
+        call_id = await rig.call(1, ended_at=ended)
+        await rig.talk(call_id, 2)
+        account = Turn(call_id=call_id, turn_id="t3", sequence=3, who=Speaker.AGENT, at=NOW, heard_text="So")
+        async with rig.database.write() as connection:
+            await conversations.put_turns(connection, [account])
+        turns = (await rig.get(f"/v1/calls/{call_id}/transcript")).json()["turns"]
+    assert [turn["turn_id"] for turn in turns] == told
 
 
 async def test_the_csv_export_has_every_call_and_no_formula(tmp_path: Path) -> None:

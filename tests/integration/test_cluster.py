@@ -71,6 +71,26 @@ async def test_a_call_outlives_its_process_and_the_next_agent_knows_what_was_sai
     assert "Where were we?".startswith(said[2])
 
 
+async def test_the_next_agent_knows_how_much_of_a_sentence_was_heard_when_the_process_died() -> None:
+    async with cluster() as at:
+        first = await talk(at)
+        sentence = "Your parcel is at the station and can be fetched there from tomorrow at nine."
+        say(first.session, "two", sentence, words(3, 5.0))
+        await first.line.wait_heard(3.4)  # 0.6 s of them before; records are written half a second later
+        at.nodes[0].signal(signal.SIGKILL)
+        session = await at.vatel.joined(10)
+        token = session.record.token_request
+        assert "Your parcel is" in (token.prompt or "")
+        assert sentence not in (token.prompt or "")
+        assert (token.first_message or "").startswith("Sorry about that. ")
+        assert (token.first_message or "").endswith("tomorrow at nine.")
+        await next_stream(first.call, first.line)
+        await first.call.hang_up()
+        _, said = await recorded(at, first)
+    assert said[:2] == ["My name is Ada.", "Your code is 4711."]
+    assert [sentence.startswith(text) for text in said[2:]] == [True]
+
+
 async def test_a_call_of_a_process_that_stands_still_goes_on_elsewhere_and_it_wakes_up_in_silence() -> None:
     async with cluster() as at:
         first = await talk(at)

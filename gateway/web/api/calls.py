@@ -163,8 +163,11 @@ class Calls:
         """The turns of a call."""
         async with self._database.read() as connection:
             call = await _call(connection, ask.path)
-            turns, after = _slice(await conversations.turns_of(connection, call.id), ask.query)
-        found = [call_answers.Turn.model_validate(turn) for turn in turns]
+            turns = await conversations.turns_of(connection, call.id)
+        if call.ended_at is None:  # a page would have the turn that is being spoken, and the next one again
+            turns = tuple(turn for turn in turns if not turn.underway)
+        page, after = _slice(turns, ask.query)
+        found = [call_answers.Turn.model_validate(turn) for turn in page]
         return call_answers.Transcript(turns=found, next_cursor=after)
 
     async def tool_calls(self, ask: Ask[CallPath, Rows, Nothing]) -> call_answers.ToolCalls:
