@@ -1,10 +1,10 @@
 """What a call costs, and how many a core carries: ``python -m tests.bench.capacity [--calls N --seconds S]``.
 
-The gateway is compared with the least a gateway of this design could cost (the same sockets carrying a
-fixed payload) and with common sample code (json, base64, ``audioop.ratecv``), by turns in one run, each in
-a process of its own on one core with the load on another, with as many calls as the sample bears on this
-machine. Then the gateway alone carries ever more calls. Where a machine can't carry so many, that is a figure
-missed.
+The gateway, with records and without, is compared with the least a gateway of this design could cost
+(the same sockets carrying a fixed payload) and with common sample code (json, base64, ``audioop.ratecv``),
+by turns in one run, each in a process of its own on one core with the load on another, with as many calls as
+the sample bears on this machine. Then the gateway carries ever more calls, by turns with the limit, which
+shows what of it is the machine. Where a machine can't carry so many, that is a figure missed.
 """
 
 import argparse
@@ -19,10 +19,12 @@ import uvloop
 from gateway.emulators.load import run as load
 from gateway.emulators.load.figures import Figures
 from gateway.emulators.load.legs import Pattern
+from gateway.emulators.load.process import SERVE
 from gateway.errors import GatewayError
 from tests.bench import stacks
 
 GATEWAY = "the gateway"
+UNRECORDED = "the gateway without records"
 LIMIT = "picows+picows"
 SAMPLE = "examples"
 MOST_OF_LIMIT = 2.0
@@ -37,6 +39,8 @@ UNSATURATED = 0.6
 TOO_MANY: Final = (GatewayError, httpx.HTTPError, TimeoutError)
 """What comes of more calls than the machine carries."""
 NAMES = {LIMIT: "the limit: sockets alone", SAMPLE: "common sample code"}
+COMMANDS = {GATEWAY: SERVE, UNRECORDED: ("tests.bench.unrecorded",)}
+PRICE, LOAD = "price", "load"
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,9 @@ class Measure:
 
 
 async def run(subject: str, calls: int, seconds: float, core: int | None) -> Figures:
-    """Run one of the three."""
-    if subject == GATEWAY:
-        return await load.run(calls, seconds, core)
+    """Run one of the four."""
+    if subject in COMMANDS:
+        return await load.run(calls, seconds, core, COMMANDS[subject])
     return await stacks.run(subject, calls, seconds, core, Pattern())
 
 
@@ -69,7 +73,7 @@ def cpu_ms(runs: Sequence[Figures]) -> float:
 
 
 def bearable(given: Measure) -> int:
-    """How many calls the sample, the dearest of the three, bears on this machine."""
+    """How many calls the sample, the dearest of them, bears on this machine."""
     quick = uvloop.run(run(SAMPLE, FEW, 3.0, given.core))
     return max(FEW, min(MOST, int(UNSATURATED * 1000 / quick.cpu_ms) // 10 * 10))
 
@@ -84,46 +88,60 @@ def told(report: Callable[[int, Measure], list[str]], calls: int, given: Measure
         )
 
 
-def cost_report(calls: int, given: Measure) -> list[str]:
+def price_report(calls: int, given: Measure) -> list[str]:
     """The gateway beside what bounds it from below and from above."""
-    figures = rounds([GATEWAY, LIMIT, SAMPLE], calls, given)
+    figures = rounds([GATEWAY, UNRECORDED, LIMIT, SAMPLE], calls, given)
     lines = [f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds by turns, medians"]
-    for subject, runs in figures.items():
-        delays = (
-            f"up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms"
-        )
-        lines.append(f"{NAMES.get(subject, subject):28} {cpu_ms(runs):5.2f} ms per call and second; {delays}")
-    for subject, bound in ((LIMIT, MOST_OF_LIMIT), (SAMPLE, MOST_OF_SAMPLE)):
-        # Of each round by itself: what a machine gives changes from one minute to the next.
-        turns = zip(figures[GATEWAY], figures[subject], strict=True)
-        ratio = statistics.median(ours.cpu_ms / theirs.cpu_ms for ours, theirs in turns)
-        lines.append(verdict(f"the gateway to {NAMES[subject]}", ratio, bound, "times"))
+    lines += [f"{NAMES.get(subject, subject):28} {price(runs)}" for subject, runs in figures.items()]
+    for ours in (GATEWAY, UNRECORDED):
+        for theirs, bound in ((LIMIT, MOST_OF_LIMIT), (SAMPLE, MOST_OF_SAMPLE)):
+            # Of each round by itself: what a machine gives changes from one minute to the next.
+            turns = zip(figures[ours], figures[theirs], strict=True)
+            ratio = statistics.median(one.cpu_ms / other.cpu_ms for one, other in turns)
+            lines.append(verdict(f"{ours} to {NAMES[theirs]}", ratio, bound, "times"))
     return lines
 
 
-def capacity_report(calls: int, given: Measure) -> list[str]:
-    """The gateway alone: nothing lost, and how late."""
-    runs = rounds([GATEWAY], calls, given)[GATEWAY]
-    flawless = sum(run.flawless for run in runs)
-    busy = statistics.median(run.load_busy for run in runs)
-    sound = (
-        sum(run.sound.right for run in runs),
-        sum(run.sound.lost for run in runs),
-        sum(run.sound.misplaced for run in runs),
-    )
+def price(runs: Sequence[Figures]) -> str:
+    """What a call takes of the processor and of memory, and how late it is."""
+    return f"{cpu_ms(runs):5.2f} ms per call and second, {memory_kib(runs):3.0f} KiB; {delays(runs)}"
+
+
+def delays(runs: Sequence[Figures]) -> str:
+    return f"up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms"
+
+
+def memory_kib(runs: Sequence[Figures]) -> float:
+    return statistics.median(run.memory_kib or 0.0 for run in runs)
+
+
+def worst_ms(runs: Sequence[Figures]) -> float:
+    """The p99 of the slower way."""
+    return statistics.median(max(run.up_ms.p99, run.down_ms.p99) for run in runs)
+
+
+def load_report(calls: int, given: Measure) -> list[str]:
+    """The gateway with so many calls: nothing lost, and how late; beside it the limit."""
+    figures = rounds([GATEWAY, LIMIT], calls, given)
+    runs, least = figures[GATEWAY], figures[LIMIT]
+    sound, sane = [run.sound for run in runs], sum(run.flawless for run in runs)
     lines = [
-        f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds, medians: "
-        f"{cpu_ms(runs):.2f} ms per call and second, "
-        f"{cpu_ms(runs) * calls / 10:.0f} % of a core; the load took {busy * 100:.0f} % of its own",
-        f"    up {stacks.shown(r.up_ms for r in runs)} ms, down {stacks.shown(r.down_ms for r in runs)} ms",
-        f"    {sound[0]} samples right, {sound[1]} lost, {sound[2]} out of place; under-runs "
-        f"{sum(run.under_runs for run in runs)}; {flawless} of {given.rounds} rounds without a flaw",
+        f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds, medians: {price(runs)}",
+        f"    {share(runs, calls):.0f} % of a core; the load took "
+        f"{statistics.median(run.load_busy for run in runs) * 100:.0f} % of its own",
+        f"    {sum(each.right for each in sound)} samples right, {sum(each.lost for each in sound)} lost, "
+        f"{sum(each.misplaced for each in sound)} out of place; under-runs "
+        f"{sum(run.under_runs for run in runs)}; {sane} of {given.rounds} rounds without a flaw",
+        f"    {NAMES[LIMIT]}: {price(least)}; {share(least, calls):.0f} % of a core",
     ]
-    worst = statistics.median(max(run.up_ms.p99, run.down_ms.p99) for run in runs)
     if calls in MOST_P99_MS:
-        lines.append(verdict(f"    p99 at {calls} calls", worst, MOST_P99_MS[calls], "ms"))
-    memory = statistics.median(run.memory_kib or 0.0 for run in runs)
-    return [*lines, verdict("    memory of a call", memory, MOST_MEMORY_KIB, "KiB")]
+        lines.append(verdict(f"    p99 at {calls} calls", worst_ms(runs), MOST_P99_MS[calls], "ms"))
+        lines.append(verdict("    p99 of the limit", worst_ms(least), MOST_P99_MS[calls], "ms"))
+    return [*lines, verdict("    memory of a call", memory_kib(runs), MOST_MEMORY_KIB, "KiB")]
+
+
+def share(runs: Sequence[Figures], calls: int) -> float:
+    return cpu_ms(runs) * calls / 10
 
 
 def verdict(what: str, value: float, bound: float, unit: str) -> str:
@@ -134,16 +152,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, help="for the comparison; as many as the sample bears")
-    parser.add_argument("--capacity", type=int, action="append", help="for the gateway alone; 100 and 300")
+    parser.add_argument("--capacity", type=int, action="append", help="of the load alone; 100 and 300")
+    parser.add_argument("--only", choices=(PRICE, LOAD), help="the comparison, or the loads")
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=3)
     parsed = parser.parse_args(arguments)
     core, mine = load.core_pair()
     load.stay_on(mine)
     given = Measure(parsed.seconds, parsed.rounds, core)
-    print(told(cost_report, parsed.calls or bearable(given), given), flush=True)
-    for calls in parsed.capacity or MOST_P99_MS:
-        print(told(capacity_report, calls, given), flush=True)
+    if parsed.only != LOAD:
+        print(told(price_report, parsed.calls or bearable(given), given), flush=True)
+    for calls in () if parsed.only == PRICE else parsed.capacity or MOST_P99_MS:
+        print(told(load_report, calls, given), flush=True)
 
 
 if __name__ == "__main__":

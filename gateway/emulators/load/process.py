@@ -23,6 +23,8 @@ from gateway.errors import GatewayError
 AUTH_TOKEN: Final = "token-of-the-load"  # noqa: S105 - of no account
 _START_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 10.0
+SERVE: Final = ("gateway", "serve")
+"""The module a gateway is run by, and its arguments."""
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _DROPPED: Final = re.compile(r'^vatel_gateway_dropped_total\{what="(\w+)"\} ([\d.e+]+)$', re.MULTILINE)
 
@@ -151,11 +153,11 @@ async def gateway_under_load(
     core: int | None,
     http: httpx.AsyncClient,
     settings: Mapping[str, str] | None = None,
+    command: Sequence[str] = SERVE,
 ) -> AsyncIterator[tuple[str, GatewayUnderLoad]]:
     """Run a gateway whose only peer is at ``agents_url``; give its address and the process."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = ["gateway", "serve"]
     async with running(
         command, port, environment(url, agents_url, calls) | dict(settings or {}), core
     ) as pid:

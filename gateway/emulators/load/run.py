@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,20 +15,21 @@ from gateway.emulators.load.calls import CallFailed, Doors, Load
 from gateway.emulators.load.doors import AgentDoor, GatewayDoors
 from gateway.emulators.load.figures import Delays, Figures, Marks, Sound
 from gateway.emulators.load.legs import Pattern
-from gateway.emulators.load.process import AUTH_TOKEN, Process, gateway_under_load
+from gateway.emulators.load.process import AUTH_TOKEN, SERVE, Process, gateway_under_load
 
 _WARM_UP_S: Final = 2.0
 _PATIENCE_S: Final = 5.0
 """How long sound may take to come out once all are silent: what takes longer is lost."""
 
 
-async def run(calls: int, seconds: float, core: int | None = None) -> Figures:
+async def run(calls: int, seconds: float, core: int | None = None, command: Sequence[str] = SERVE) -> Figures:
     """Start a gateway, put a load on it, and tell what came of that.
 
     Args:
         calls: At the same time.
         seconds: For which all of them talk and are measured.
         core: Where the gateway is kept; anywhere by default.
+        command: How it is run: a module and its arguments.
 
     Raises:
         GatewayFailed: the gateway did not start.
@@ -38,7 +39,7 @@ async def run(calls: int, seconds: float, core: int | None = None) -> Figures:
     async with (
         agents(load) as agents_url,
         httpx.AsyncClient(trust_env=False, timeout=10.0) as http,
-        gateway_under_load(agents_url, calls, core, http) as (url, gateway),
+        gateway_under_load(agents_url, calls, core, http, command=command) as (url, gateway),
     ):
         figures = await play(load, GatewayDoors(http, url, AUTH_TOKEN), gateway, calls, seconds)
         return replace(figures, dropped=await gateway.dropped())
