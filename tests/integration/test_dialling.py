@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
@@ -36,6 +37,13 @@ async def over(at: World, status: Status) -> None:
     await until(lambda: "call.ended" in {kind for kind, _, _ in at.rig.told})
     [call_id] = {call_id for _, call_id, _ in at.rig.told}
     assert (await at.rig.call(call_id)).status is status
+
+
+async def named(at: World, call_id: CallId) -> None:
+    """Wait until the carrier's name of a call is written down: it may ring before that."""
+    with anyio.fail_after(5):
+        while (await at.rig.call(call_id)).call_sid is None:  # noqa: ASYNC110 - what is waited for is a row
+            await anyio.sleep(0.01)
 
 
 async def test_a_call_is_placed_answered_and_over(tmp_path: Path) -> None:
@@ -252,6 +260,7 @@ async def test_a_ringing_call_stops_and_a_bridged_one_is_ended_by_whoever_carrie
         accepted = await at.dialler.place(draft(), KEY)
         await until(lambda: at.twilio.calls and at.twilio.calls[0].status is CallStatus.RINGING)
         call_id = accepted.plan.call_id
+        await named(at, call_id)
         at.rig.board.bridged.add(call_id)
         await at.dialler.hang_up(call_id)
         assert at.rig.board.ended == [call_id]
