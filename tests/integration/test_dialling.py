@@ -205,7 +205,7 @@ async def test_a_throttled_call_is_placed_after_a_pause(tmp_path: Path) -> None:
 
 async def test_calls_leave_below_twilios_pace_so_that_none_waits_there(tmp_path: Path) -> None:
     conduct = Conduct(calls_per_second=0.5)  # emulated: five in a real second
-    async with world(tmp_path, times=replace(HASTE, rate_per_s=4.0), conduct=conduct) as at:
+    async with world(tmp_path, times=replace(HASTE, rate_per_s=2.5), conduct=conduct) as at:
         for last in range(10, 16):
             at.twilio.callees[f"+141555501{last}"] = Callee(Outcome.BUSY, 0.1)
             await at.dialler.place(draft(f"+141555501{last}"), KEY)
