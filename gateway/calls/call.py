@@ -32,7 +32,7 @@ from gateway.calls.message import Message
 from gateway.calls.metrics import Metrics
 from gateway.calls.narrator import Narrator
 from gateway.calls.plan import Plan, Words
-from gateway.calls.recording import Recorder, Recording
+from gateway.calls.recording import Recorder
 from gateway.calls.scribe import Office, Scribe
 from gateway.calls.tenure import OFFERED, Alone, Tenure
 from gateway.calls.toolbox import Tool, ToolContext
@@ -92,11 +92,10 @@ class Call:
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending: deque[events.Event | None] = deque()
-        self._feeding = False
+        self._feeding = self._handed = False
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None  # when the timer fires: uvloop's own answer is rounded, or missing
         self._final: asyncio.Future[commands.Final] = self._loop.create_future()
-        self._handed = False
         self.over = asyncio.Event()
 
     @property
@@ -134,6 +133,10 @@ class Call:
         """Whether the caller's stream is, or was, open."""
         return self._caller is not None
 
+    def picked_up(self) -> None:
+        """Twilio says that somebody answered: before the stream opens, if something is said first."""
+        self._scribe.answered(time.monotonic())
+
     def attach(self, socket: WebSocket, start: media_stream.Start) -> None:
         """Give the call its stream, whose ``start`` has been read: the first one, or one after another."""
         if self._final.done():
@@ -144,7 +147,7 @@ class Call:
             self._spawn(before.close())
             self.feed(events.CallerLost("another stream came"))
         else:
-            self._scribe.answered(self.call_sid, now)
+            self._scribe.opened(now)
         self._caller = CallerLine(socket, start.stream_sid, self.feed, self._means.metrics)
         if self._recording is not None and before is None:  # whatever notice there is was heard before
             self._recording.begin(now)
@@ -330,14 +333,12 @@ class Call:
             ending.create_task(self._agent.close())
             if self._caller is not None:
                 ending.create_task(self._caller.close())
-            if self._recording is not None:
-                ending.create_task(self._end_recording(self._recording, now))
+            kept = ending.create_task(self._recording.close(now)) if self._recording is not None else None
         self._narrator.over(self.report, self._agent.audio_refused)
         if not self.handed:
             self._scribe.over(self.report, gateway_ms, now)
-
-    async def _end_recording(self, recording: Recording, now: float) -> None:
-        self._scribe.recorded(await recording.close(now), time.monotonic())
+        if kept is not None:  # behind the end: what is told of a recording says that the call is over
+            self._scribe.recorded(kept.result(), time.monotonic())
 
     def _fail(self, error: Exception) -> None:
         """A bug of ours: the stream closes, and Twilio goes on with the verbs behind ``<Connect>``."""

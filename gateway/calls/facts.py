@@ -60,7 +60,7 @@ class Facts:
         answered_at: When it was answered.
         ended_at: When it was over.
         ring_ms: From the first ring to the answer.
-        first_audio_ms: From the answer to the agent's first audio.
+        first_audio_ms: From the stream's opening, behind any notice, to the agent's first audio.
         duration_ms: From the answer to the end.
         recording: For ``call.recording_ready``.
         opt_out: For ``call.opted_out``.

@@ -221,7 +221,7 @@ class Registry:
         if start.call_sid not in self._live:  # a call revokes its ticket when it ends
             raise TicketRefused("ticket of a call that is over")
         call = self._live[start.call_sid].call
-        if invited is not None:  # it runs from the loop's next turn on
+        if invited is not None:
             asyncio.get_running_loop().call_soon(call.attach, socket, start)
         else:
             call.attach(socket, start)
@@ -233,7 +233,10 @@ class Registry:
         if call_id is not None and status.final:
             self.uninvite(call_id)
         elif call_id is not None and status in _ALIVE:
-            self._start_invited(call_id, call_sid)
+            self._start_invited(call_id, call_sid)  # it runs from the loop's next turn on
+            asyncio.get_running_loop().call_soon(self.progress, call_sid, status)
+        elif status is CallStatus.IN_PROGRESS and call_sid in self._live:
+            self._live[call_sid].call.picked_up()
         elif status.final and call_sid in self._live:
             self._live[call_sid].call.feed(CarrierEnded(status.value))
 
@@ -247,15 +250,10 @@ class Registry:
 
     def note(self, call_sid: CallSid, kind: str, data: Json) -> None:
         """Write down what happened to a call outside its stream, live or lately over."""
-        admitted = self._live.get(call_sid)
-        if admitted is not None:
-            call_id: CallId | None = admitted.call.plan.call_id
-        else:
-            call_id = self._finished[call_sid].call_id if call_sid in self._finished else None
+        admitted, ended, office = self._live.get(call_sid), self._finished.get(call_sid), self._means.office
+        call_id = admitted.call.plan.call_id if admitted else ended.call_id if ended else None
         if call_id is not None:
-            self._means.office.put(
-                happening(call_id, kind, self._means.office.clock.at(time.monotonic()), data)
-            )
+            office.put(happening(call_id, kind, office.clock.at(time.monotonic()), data))
 
     def transferred(self, call_sid: CallSid, event: TransferOver) -> str | None:
         """What became of a transfer; the TwiML that brings the caller back, if the call waits for them."""

@@ -33,6 +33,7 @@ from gateway.calls.pressed import PressedKeys
 from gateway.calls.recording_file import BYTES_PER_S, RecordingResult, State
 from gateway.calls.transcript import Transcript
 from gateway.ids import CallSid
+from gateway.store.identifiers import made_at
 from gateway.store.records import (
     AnyRecord,
     CallChange,
@@ -98,6 +99,7 @@ class Scribe:
             callback_url=plan.callback_url,
         )
         self._id = plan.call_id
+        self._inbound = plan.parties.direction is Direction.INBOUND
         self._put = office.put
         self._at = office.clock.at
         self._last_event = 0
@@ -110,10 +112,12 @@ class Scribe:
     def admitted(self, call_sid: CallSid | None, now: float) -> None:
         """The call is taken. For one we placed this adds what was not known when it was asked for."""
         self._rang = now
-        if self._plan.epoch:  # the process before has written it
-            return
         plan, parties = self._plan, self._plan.parties
-        began = self._at(now) if parties.direction is Direction.INBOUND else None
+        if plan.epoch:  # the process before has written it
+            gone = self._at(now) - (plan.began or self._at(now))
+            self._answered = now - gone.total_seconds()
+            return
+        began = self._at(now) if self._inbound else None
         self._put(
             CallChange(
                 call_id=self._id,
@@ -129,7 +133,7 @@ class Scribe:
                 callback_url=plan.callback_url or None,
                 api_key_id=plan.api_key_id,
             ),
-            *self._telling(Kind.STARTED, now, call_sid=call_sid, started_at=began),
+            *self._telling(Kind.STARTED, now, call_sid=call_sid, started_at=began or made_at(self._id)),
         )
 
     def told(self, words: Words) -> None:
@@ -144,31 +148,21 @@ class Scribe:
             )
         )
 
-    def answered(self, call_sid: CallSid, now: float) -> None:
-        """The stream is open: the two hear each other."""
-        if self._plan.epoch:
-            gone = self._at(now) - (self._plan.began or self._at(now))
-            self._answered = now - gone.total_seconds()
-            self._put(self._event("answered", now, {"epoch": self._plan.epoch}))
+    def answered(self, now: float) -> None:
+        """The carrier says that somebody answered, or the stream shows it: the first word on it stands."""
+        if self._answered is not None:
             return
-        self._answered = now
-        ring_ms = (now - self._rang) * 1000.0
-        change = CallChange(
-            call_id=self._id,
-            call_sid=call_sid,
-            status=Status.IN_PROGRESS,
-            answered_at=self._at(now),
-            ring_ms=ring_ms,
-        )
-        telling = self._telling(
-            Kind.ANSWERED,
-            now,
-            call_sid=call_sid,
-            status=Status.IN_PROGRESS,
-            answered_at=self._at(now),
-            ring_ms=ring_ms,
-        )
-        self._put(change, self._event("answered", now), *telling)
+        # Who calls us is answered with the webhook: a notice is heard before there is a stream.
+        self._answered = self._rang if self._inbound else now
+        at, ring_ms = self._at(self._answered), (self._answered - self._rang) * 1000.0
+        learned: dict[str, Any] = {"status": Status.IN_PROGRESS, "answered_at": at, "ring_ms": ring_ms}
+        told = self._telling(Kind.ANSWERED, now, **learned)
+        self._put(CallChange(call_id=self._id, **learned), *told)
+
+    def opened(self, now: float) -> None:
+        """The stream is open: the two hear each other."""
+        self.answered(now)
+        self._put(self._event("answered", now, {"epoch": self._plan.epoch} if self._plan.epoch else None))
 
     def note(self, note: Note, now: float, gateway_ms: float | None = None) -> None:
         """What the bridge tells; ``gateway_ms`` is how long agent audio has taken through the gateway."""
@@ -187,8 +181,8 @@ class Scribe:
             case Joined(after_ms=after_ms):
                 self._put(self._event("agent_joined", now, {"after_ms": round(after_ms, 1)}))
             case OptedOut():
-                inbound = self._plan.parties.direction is Direction.INBOUND
-                number = self._plan.parties.caller if inbound else self._plan.parties.called
+                parties = self._plan.parties
+                number = parties.caller if self._inbound else parties.called
                 fact = OptOutFact(number, "speech")
                 self._put(self._event("opted_out", now), *self._telling(Kind.OPTED_OUT, now, opt_out=fact))
             case AgentMissed() | AgentBack() | SilenceFilled() | CallParked() | CallResumed():
@@ -271,7 +265,9 @@ class Scribe:
         """The call is over. Of one we placed that nobody answered, the carrier says how it ended."""
         ending = report.ending or Ending.GATEWAY_ERROR
         data: Json = {"ending": ending.value, "by": ending.by}
-        if self._answered is None and self._plan.parties.direction is Direction.OUTBOUND:
+        if self._inbound and ending is Ending.CALLER_HUNG_UP:
+            self.answered(now)
+        if self._answered is None and not self._inbound:
             self._put(
                 CallChange(call_id=self._id, session_id=report.session_id), self._event("let_go", now, data)
             )
@@ -279,7 +275,7 @@ class Scribe:
         change = CallChange(
             call_id=self._id,
             session_id=report.session_id,
-            status=self._last_status(ending),
+            status=Status.COMPLETED if self._answered is not None else Status.FAILED,
             ending=ending.value,
             ended_by=ending.by,
             ended_at=self._at(now),
@@ -305,11 +301,6 @@ class Scribe:
         self._known = replace(self._known, at=self._at(now), **learned)
         outgoing = self._tell(kind, self._known)
         return [] if outgoing is None else [outgoing]
-
-    def _last_status(self, ending: Ending) -> Status:
-        if self._answered is not None:
-            return Status.COMPLETED
-        return Status.CANCELED if ending is Ending.CALLER_HUNG_UP else Status.FAILED
 
     def _event(self, kind: str, now: float, data: Json | None = None) -> Happening:
         event = happening(self._id, kind, self._at(now), data, after=self._last_event)

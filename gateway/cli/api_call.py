@@ -56,7 +56,7 @@ def _facts(call: Call) -> list[tuple[str, str | Text]]:
         ("answered by", api_view.plain(call.answered_by or "").replace("_", " ")),
         ("made", api_view.moment(call.created_at)),
         ("answered", _after(call.answered_at, call.ring_ms, "ringing")),
-        ("agent heard", _after(call.first_audio_at, call.first_audio_ms, "the answer")),
+        ("agent heard", _after(call.first_audio_at, call.first_audio_ms, "the stream opened")),
         ("ended", api_view.moment(call.ended_at)),
         ("length", api_view.length(call.duration_ms) if call.duration_ms is not None else ""),
         ("latency", ", ".join(f"{name} {ms:.0f} ms" for name, ms in delays.items() if ms is not None)),
@@ -82,8 +82,9 @@ def _after(at: datetime | None, ms: float | None, what: str) -> str:
 
 
 def heard_at(call: Call, turn: Turn) -> datetime:
-    """When a turn began to be heard: an agent that was ready before waited for the answer."""
-    return max(turn.at, call.answered_at or turn.at)
+    """When a turn began to be heard: an agent that was ready before waited for the answer, and any notice."""
+    first = call.first_audio_at if turn.who == "agent" and call.first_audio_at else call.answered_at
+    return max(turn.at, first or turn.at)
 
 
 def said(console: Console, call: Call, turn: Turn) -> Text:

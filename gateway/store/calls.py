@@ -1,10 +1,11 @@
 """Calls: what is known of each, and the list of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import E164, AgentId, CallSid, SessionId
@@ -17,6 +18,8 @@ from gateway.store.statements import insert
 from gateway.store.statements import put as put_rows
 
 LARGEST_PAGE: Final = 200
+_STEPS: Final = ("ringing_at", "answered_at", "ended_at")
+"""The course of a call, in order: the first word on each stands, and none is before those ahead of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +123,21 @@ def _guards(row: dict[str, object]) -> dict[str, ColumnElement[object]]:
         kept = [each.value for each in Status if each.rank > new.rank or (each.final and new.final)]
         changes["status"] = case((calls.c.status.in_(kept), calls.c.status), else_=new.value)
     # Twilio's callback says how the greeting ended; its record of the call, read later, "machine" alone.
-    for name in ("ending", "ended_by", "ended_at", "answered_by"):
+    for name in ("ending", "ended_by", "answered_by"):
         if name in row:
             changes[name] = func.coalesce(calls.c[name], row[name])
+    for at, name in enumerate(_STEPS):
+        if name in row:
+            changes[name] = func.coalesce(calls.c[name], _not_before(row[name], ("created_at", *_STEPS[:at])))
     return changes
+
+
+def _not_before(time: object, names: Sequence[str]) -> ColumnElement[object]:
+    """A time, or that of the latest of the steps before it: the carrier tells times in whole seconds."""
+    latest: ColumnElement[object] = literal(time, calls.c.created_at.type)
+    for name in names:
+        latest = case((calls.c[name] > latest, calls.c[name]), else_=latest)
+    return latest
 
 
 async def get(connection: AsyncConnection, call_id: CallId) -> Call | None:

@@ -100,7 +100,7 @@ calls: Final = Table(
     _at("ended_at", "When it was over."),
     _ms("duration_ms", "From the answer to the end."),
     _ms("ring_ms", "From the first ring to the answer."),
-    _ms("first_audio_ms", "From the answer to the agent's first audio."),
+    _ms("first_audio_ms", "From the stream's opening, behind any notice, to the agent's first audio."),
     _ms("agent_ms", "Median latency of the agent."),
     _ms("gateway_ms", "Median latency of the gateway."),
     _ms("carrier_ms", "Median latency of the carrier."),

@@ -38,7 +38,9 @@ class Call(Answer):
     ended_at: datetime | None = Field(description="When it was over.")
     duration_ms: float | None = Field(description="From the answer to the end.")
     ring_ms: float | None = Field(description="From the first ring to the answer.")
-    first_audio_ms: float | None = Field(description="From the answer to the agent's first audio.")
+    first_audio_ms: float | None = Field(
+        description="From the stream's opening, behind any notice, to the agent's first audio."
+    )
     agent_ms: float | None = Field(description="Median latency of the agent.")
     gateway_ms: float | None = Field(description="Median latency of the gateway.")
     carrier_ms: float | None = Field(description="Median latency of the carrier.")

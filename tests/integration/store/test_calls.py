@@ -70,6 +70,20 @@ async def test_the_first_word_on_who_answered_stands(database: Database) -> None
     ).answered_by == "machine_end_beep"
 
 
+async def test_the_first_word_on_each_step_stands_and_none_is_before_those_ahead_of_it(
+    database: Database,
+) -> None:
+    first = samples.call()
+    steps = [  # Twilio tells whole seconds: what came at 0.1, 0.3 and 0.7 s is said to be 0.1 s before
+        CallChange(call_id=first.call_id, ringing_at=after(-0.1)),
+        CallChange(call_id=first.call_id, answered_at=after(0.3)),
+        CallChange(call_id=first.call_id, answered_at=after(-0.1)),
+        CallChange(call_id=first.call_id, ended_at=after(-0.1)),
+    ]
+    found = await put(database, first, *steps)
+    assert (found.ringing_at, found.answered_at, found.ended_at) == (NOW, after(0.3), after(0.3))
+
+
 async def test_a_call_whose_beginning_is_lost_has_the_time_of_its_name(database: Database) -> None:
     one = new_call()
     found = await put(database, CallChange(call_id=one, status=Status.COMPLETED))
