@@ -17,13 +17,13 @@ from picows import WSError, WSInvalidStatusError, WSInvalidURL, WSMsgType, WSTra
 
 from gateway.clients.addresses import socket_for
 from gateway.clients.agent_socket_terms import LostSocket, SocketLimits
-from gateway.clients.frames import MUTE, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
+from gateway.clients.frames import MUTE, NORMAL, TEXT, Ears, Sips, Told, read_close, usable, write_close
 from gateway.errors import VendorError, VendorRejected, VendorTimeout, VendorUnreachable, VendorUnusable
 
 INTERNAL_ERROR: Final = 1011
 
 READ_BUFFER_BYTES: Final = 8 * 1024
-"""A tenth of a second of speech. It doubles whenever one read fills it, and never shrinks."""
+"""A tenth of a second of speech. It doubles whenever one read fills it, and never shrinks: see ``Sips``."""
 OWN_STALL_S: Final = 0.25
 """A timer that comes later than this tells of a stall of this process, not of its peer."""
 
@@ -185,6 +185,7 @@ class AgentSocket:
             return
         self._wire, self._pipe = wire, wire.underlying_transport
         self._turn(State.OPEN)
+        self._pipe.set_protocol(Sips(cast("asyncio.BufferedProtocol", self._pipe.get_protocol())))
         pipe: socket.socket | None = self._pipe.get_extra_info("socket")
         if pipe is not None:
             pipe.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.kernel_buffer_bytes)

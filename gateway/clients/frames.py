@@ -1,5 +1,6 @@
 """What both sides of a WebSocket on picows need: messages put together, and no log of handshakes."""
 
+import asyncio
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ NORMAL: Final = 1000
 NO_CODE: Final = 1005
 ABNORMAL: Final = 1006
 NEVER_SENT: Final = frozenset({1004, NO_CODE, ABNORMAL, 1015})
+
+SIP_BYTES: Final = 4096
+"""Most that is read at once: half of the buffer picows begins with, so that a burst does not fill it."""
 
 
 class Mute:
@@ -115,6 +119,43 @@ class Ears(WSListener):
             self.hear(message)
         else:
             self._told.message(kind, message)
+
+
+class Sips(asyncio.BufferedProtocol):
+    """Stands before picows' protocol and has it read little at a time.
+
+    Its buffer doubles whenever one read fills it, and never shrinks: an agent that is half a second ahead
+    would cost every call tens of KiB for good. Messages that do not fit make it grow all the same.
+    """
+
+    def __init__(self, protocol: asyncio.BufferedProtocol) -> None:
+        self._protocol = protocol
+        self._buffer = protocol.get_buffer
+        self._updated = protocol.buffer_updated
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where to read to."""
+        return memoryview(self._buffer(sizehint))[:SIP_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        self._updated(nbytes)
+
+    def eof_received(self) -> bool | None:
+        """Take that nothing follows."""
+        return self._protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the connection."""
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Take that the write buffer is above its high mark."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Take that the write buffer is below its low mark."""
+        self._protocol.resume_writing()
 
 
 def _ignore(_message: bytes) -> None:

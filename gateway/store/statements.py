@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Table, column
+from sqlalchemy import table as named
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,7 +53,9 @@ def _upsert(
     changes: Mapping[str, ColumnElement[object]] | None = None,
 ) -> Insert:
     statement = _insert(table, postgres=postgres)
-    new = {name: statement.excluded[name] for name in names if name not in keys}
+    # Both dialects' own ``excluded`` copies every column of the table for each statement.
+    offered = named("excluded", *map(column, names)).c
+    new = {name: offered[name] for name in names if name not in keys}
     updates = new | dict(changes or {})
     if updates:
         return statement.on_conflict_do_update(index_elements=list(keys), set_=updates)

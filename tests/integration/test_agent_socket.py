@@ -59,6 +59,24 @@ async def test_a_message_sent_along_with_the_upgrade_waits_until_connect_has_ret
         await agent.close()
 
 
+async def test_a_burst_and_a_message_larger_than_any_buffer_come_whole_and_in_order() -> None:
+    said = [bytes([65 + number % 26]) * 1400 for number in range(200)] + [b"x" * 1_000_000, b"end"]
+
+    async def burst(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await accept(reader, writer)
+        heads = {3: b"\x81\x03", 1400: b"\x81\x7e\x05\x78"}
+        large = b"\x81\x7f" + (1_000_000).to_bytes(8)
+        writer.write(b"".join(heads.get(len(message), large) + message for message in said))
+        await reader.read()
+
+    owner = Owner()
+    async with raw(burst) as port:
+        agent = await owner.open(port)
+        await owner.until(lambda: len(owner.messages) == len(said))
+        assert owner.messages == said
+        await agent.close()
+
+
 async def test_a_ping_is_answered_with_its_payload() -> None:
     answered = asyncio.Event()
 

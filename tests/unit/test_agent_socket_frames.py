@@ -1,5 +1,6 @@
 """Frames to messages, close codes, and what a handshake must bring."""
 
+import asyncio
 import struct
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from picows import WSMsgType, WSProtocolError
 from picows.picows import _make_test_ws_frame
 
-from gateway.clients.frames import TEXT, Ears, Told, read_close
+from gateway.clients.frames import SIP_BYTES, TEXT, Ears, Sips, Told, read_close
 from gateway.web.upgrade import Upgrade, refusal
 
 BINARY, CONTINUATION = WSMsgType.BINARY, WSMsgType.CONTINUATION
@@ -118,3 +119,49 @@ def test_a_refusal_keeps_the_headers_it_is_given() -> None:
     assert refusal(403, [], b"") == (
         b"HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     )
+
+
+class Protocol(asyncio.BufferedProtocol):
+    """Keeps what a transport tells it."""
+
+    def __init__(self, room: int) -> None:
+        self.room = bytearray(room)
+        self.told: list[object] = []
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        return memoryview(self.room)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.told.append(nbytes)
+
+    def eof_received(self) -> bool:
+        self.told.append("eof")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.told.append(exc)
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+
+@pytest.mark.parametrize(("room", "read"), [(100, 100), (SIP_BYTES, SIP_BYTES), (64_000, SIP_BYTES)])
+def test_a_transport_reads_no_more_than_a_sip_at_once(room: int, read: int) -> None:
+    protocol = Protocol(room)
+    buffer = Sips(protocol).get_buffer(-1)
+    buffer[:3] = b"abc"
+    assert (len(buffer), bytes(protocol.room[:3])) == (read, b"abc")
+
+
+def test_all_else_that_a_transport_tells_is_told_as_it_is() -> None:
+    protocol, lost = Protocol(1), OSError()
+    sips = Sips(protocol)
+    sips.buffer_updated(7)
+    sips.pause_writing()
+    sips.resume_writing()
+    assert sips.eof_received() is False
+    sips.connection_lost(lost)
+    assert protocol.told == [7, "pause", "resume", "eof", lost]
