@@ -132,6 +132,18 @@ class Settings(BaseSettings):
     dial_rate: float = Field(
         default=0.8, gt=0, le=100, description="Calls placed a second at most; Twilio's own limit is 1."
     )
+    key_calls_at_once: int = Field(
+        default=10, ge=1, le=10_000, description="Calls an API key may have placed and not over at a time."
+    )
+    key_calls_per_minute: int = Field(
+        default=30, ge=1, le=10_000, description="Calls an API key may place in any minute."
+    )
+    key_calls_per_day: int = Field(
+        default=1000, ge=1, le=10_000, description="Calls an API key may place in any 24 hours."
+    )
+    number_calls_per_hour: int = Field(
+        default=3, ge=1, le=1000, description="Calls to one number in any hour, whichever key places them."
+    )
     playout_lead_ms: int = Field(
         default=1000, ge=100, le=10_000, description="Agent audio sent ahead of what the caller has heard."
     )

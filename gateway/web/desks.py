@@ -117,7 +117,16 @@ def _dialler(parts: Parts, keeping: Keeping, tell: DialTell, rules: DialRules) -
         times=DialTimes(rate_per_s=settings.dial_rate),
         tell=tell,
     )
-    return Dialler(means, rules, Quotas(), CarrierRecords(parts.twilio.calls, through_vatel))
+    return Dialler(means, rules, _quotas(settings), CarrierRecords(parts.twilio.calls, through_vatel))
+
+
+def _quotas(settings: Settings) -> Quotas:
+    return Quotas(
+        concurrent=settings.key_calls_at_once,
+        per_minute=settings.key_calls_per_minute,
+        per_day=settings.key_calls_per_day,
+        destination_per_hour=settings.number_calls_per_hour,
+    )
 
 
 def _defaults(settings: Settings) -> DialDefaults:

@@ -195,6 +195,32 @@ async def test_a_call_is_transferred_by_request_and_what_came_of_it_is_known(
     assert [event["data"]["status"] for event in over] == [status]
 
 
+@pytest.mark.parametrize(
+    ("setting", "limit", "longest_s"),
+    [
+        ("key_calls_at_once", "concurrent", 5),
+        ("key_calls_per_minute", "per_minute", 60),
+        ("key_calls_per_day", "per_day", 86_400),
+        ("number_calls_per_hour", "destination", 3600),
+    ],
+)
+async def test_each_limit_is_a_setting_and_says_when_to_come_again(
+    tmp_path: Path, setting: str, limit: str, longest_s: int
+) -> None:
+    async with desk(tmp_path, Callee(after_s=30), settings={setting: 1}) as at:
+        name = await at.place()
+        answer = await at.http.post("/v1/calls", json={"to": CALLEE})
+        await at.call()
+        assert (await at.http.post(f"/v1/calls/{name}/hangup")).is_success
+        await at.ended(name)
+        again = await at.http.post("/v1/calls", json={"to": CALLEE})
+        if again.is_success:
+            await at.http.post(f"/v1/calls/{again.json()['id']}/hangup")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (429, limit)
+    assert longest_s - 20 <= int(answer.headers["retry-after"]) <= longest_s
+    assert again.is_success == (limit == "concurrent")
+
+
 async def test_a_call_that_rings_is_cancelled_by_request(tmp_path: Path) -> None:
     async with desk(tmp_path, Callee(after_s=30)) as at:
         name = await at.place()

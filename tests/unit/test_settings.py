@@ -54,6 +54,14 @@ def test_the_required_settings_are_enough() -> None:
     assert (chosen.port, chosen.max_calls, chosen.log_format) == (8080, 200, "json")
 
 
+def test_every_limit_of_keys_is_at_least_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = settings.load()
+    limits = (chosen.key_calls_at_once, chosen.key_calls_per_minute, chosen.key_calls_per_day)
+    assert (*limits, chosen.number_calls_per_hour) == (10, 30, 1000, 3)
+    (line,) = set_to(monkeypatch, "KEY_CALLS_PER_DAY", "0")
+    assert line.startswith("KEY_CALLS_PER_DAY")
+
+
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_setting_is_one_line_that_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, name: str
