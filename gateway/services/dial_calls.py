@@ -102,6 +102,7 @@ class LiveCalls:
             intent = await dial_store.of_call(connection, call_id, lock=True)
             if intent is not None and intent.state is State.INTENDED:
                 await intents.refused(connection, intent.id, CANCELED, now)
+                await dial_store.hide_keys(connection, intent)
                 change = CallChange(
                     call_id=call_id, status=Status.CANCELED, ending=CANCELED, ended_by=_API, ended_at=now
                 )
@@ -130,6 +131,7 @@ class LiveCalls:
         self._room.remove(intent.id)
         async with self._means.database.write() as connection:
             await dial_store.proved(connection, intent.id, call_sid, self._means.now())
+            await dial_store.hide_keys(connection, intent)
             await calls.put(connection, CallChange(call_id=call_id, call_sid=call_sid))
             call = await calls.get(connection, call_id)
         if intent.state in (State.REFUSED, State.ABSENT) or (call is not None and given_up(call)):

@@ -73,6 +73,7 @@ class Outcomes:
                 await dial_store.placed_unnamed(connection, intent.id, means.now())
             else:
                 await intents.placed(connection, intent.id, taken.call_sid, means.now())
+            await dial_store.hide_keys(connection, intent)
             await calls.put(connection, change)
             call = await calls.get(connection, plan.call_id)
         self._log.info("call placed", call_id=plan.call_id, call_sid=taken.call_sid, via=plan.via.value)
@@ -94,6 +95,7 @@ class Outcomes:
         async with self._means.database.write() as connection:
             done = await resolve(connection, intent.id, why.detail, now)
             if done:
+                await dial_store.hide_keys(connection, intent)
                 await calls.put(connection, change)
         if done:
             self._means.journal.put(happening(intent.call_id, "not_placed", now, why.told))

@@ -110,6 +110,14 @@ async def proved(connection: AsyncConnection, intent: IntentId, call_sid: CallSi
     return done.rowcount == 1
 
 
+async def hide_keys(connection: AsyncConnection, intent: Intent) -> None:
+    """Keep stars for the keys pressed in a call, which may be a PIN: it is placed, or never will be."""
+    keys = intent.request.get("send_digits")
+    if keys:
+        hidden = intent.request | {"send_digits": "*" * len(str(keys))}
+        await connection.execute(update(intents).where(intents.c.id == intent.id).values(request=hidden))
+
+
 async def keep(
     connection: AsyncConnection, waiting: Collection[IntentId], owner: str, until: datetime
 ) -> None:

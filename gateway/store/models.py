@@ -186,7 +186,7 @@ dial_intents: Final = Table(
     Column("id", String(40), primary_key=True, doc="`dial_...`; sorts by time."),
     Column("call_id", String(40), nullable=False, unique=True, doc="The call it is to become."),
     _text("state", "`intended`, `posted`, or how it was resolved.", nullable=False),
-    _json("request", "What is asked of the carrier, without secrets."),
+    _json("request", "What is asked of the carrier; of keys to press, stars once it was asked."),
     _text("call_sid", "Twilio's name of the call, once known."),
     _text("detail", "Why it was refused or found absent."),
     _text("owner", "The process that works on it."),
@@ -276,7 +276,11 @@ call_leases: Final = Table(
         server_default=false(),
         doc="Whether the caller of a call that is over needs the fallback.",
     ),
-    _text("resume", "What another process must know to go on with it, as JSON.", nullable=False),
+    _text(
+        "resume",
+        "What another process must know to go on with it, as JSON: nothing the caller said or pressed.",
+        nullable=False,
+    ),
     _at("created_at", "When the call was taken.", nullable=False),
     Index("ix_call_leases_owner", "owner"),
     info={

@@ -16,6 +16,7 @@ from gateway.emulators.twilio.services import DialOutcome
 from gateway.emulators.vatel.behaviour import Behaviour
 from gateway.emulators.vatel.script import Listen, Say, Script
 from tests.integration.gateway_rig import HUMAN, NUMBER, Rig, anyio_backend, running_gateway, until, verbs
+from tests.integration.test_records import everything
 
 pytestmark = pytest.mark.anyio
 __all__ = ["anyio_backend"]
@@ -219,6 +220,17 @@ async def test_each_limit_is_a_setting_and_says_when_to_come_again(
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (429, limit)
     assert longest_s - 20 <= int(answer.headers["retry-after"]) <= longest_s
     assert again.is_success == (limit == "concurrent")
+
+
+async def test_keys_to_press_are_kept_until_the_call_is_placed_and_no_longer(tmp_path: Path) -> None:
+    async with desk(tmp_path, Callee(after_s=0.2, hang_up_after_s=1.0)) as at:
+        name = await at.place(send_digits="w4711#")
+        await at.ended(name)
+        stored = await everything(at.rig)
+        asked = [each.get("SendDigits") for each in at.rig.twilio.requests]
+    assert "w4711#" in asked
+    assert "******" in stored
+    assert "4711" not in stored
 
 
 async def test_a_call_that_rings_is_cancelled_by_request(tmp_path: Path) -> None:

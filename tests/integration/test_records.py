@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import soundfile
+from sqlalchemy import select
 
 from gateway.emulators.vatel.hearing import Listening
 from gateway.emulators.vatel.script import Listen, Say, Script, Tool
 from gateway.ids import E164, CallSid
 from gateway.store import calls, conversations, numbers
 from gateway.store.calls import Call
+from gateway.store.models import metadata
 from gateway.store.numbers import Number
 from gateway.store.records import Direction, Happening, Speaker, Status, ToolRun, Turn
 from tests.integration.gateway_audio import caller_words, speak, words
@@ -106,8 +108,21 @@ async def test_a_call_is_written_down_whole(tmp_path: Path) -> None:
     assert kinds[-1] == "ended"
 
 
+async def everything(rig: Rig) -> str:
+    """All that is in the database."""
+    records = rig.gateway.parts.keeping
+    assert records is not None
+    async with records.database.read() as connection:
+        rows = [
+            f"{name} {row}"
+            for name, table in metadata.tables.items()
+            for row in (await connection.execute(select(table))).all()
+        ]
+    return "\n".join(rows)
+
+
 async def test_keys_that_were_pressed_are_written_down_as_stars(tmp_path: Path) -> None:
-    settings = kept(tmp_path, gateway_tools="tests.integration.gateway_tools")
+    settings = kept(tmp_path, gateway_tools="tests.integration.gateway_tools", resume="on")
     async with running_gateway(script=KEYING, settings=settings, keep=True) as rig:
         call = await rig.call()
         line = await call.stream()
@@ -117,11 +132,14 @@ async def test_keys_that_were_pressed_are_written_down_as_stars(tmp_path: Path) 
         assert any("4711" in output for output in rig.vatel.sessions[-1].tool_outputs.values())
         written = await record(rig, call.sid)
         said, tools, events = await conversation(rig, written)
+        stored = await everything(rig)
     assert [(tool.name, tool.arguments.get("code")) for tool in tools] == [
         ("collect_digits", None), ("echo", "****"), ("end_call", None)
     ]  # fmt: skip
     assert [turn.heard_text for turn in said] == ["Your code?", "It is ****."]
     assert "4711" not in f"{written} {said} {tools} {events}"
+    assert "\ncall_leases " in stored
+    assert "4711" not in stored
     assert written.digits_masked
 
 
