@@ -169,11 +169,12 @@ class Turns:
         return [self._state(turn) for turn in done if turn.received or turn.text]
 
     def underway(self) -> list[TurnReport]:
-        """The turns of which a second more was heard since they were last accounted for."""
+        """The turns that begin to be heard, or of which a second more was since they were accounted for."""
         reports = []
         for turn in self._open.values():
-            due = turn.heard - turn.told >= _TELLING_BYTES and not (turn.cut or turn.complete)
-            if due and turn.id and turn.text:
+            # From the first account on, what is not known to be heard is known to be left to say.
+            more = turn.heard - turn.told >= (_TELLING_BYTES if turn.told else 1)
+            if more and turn.id and turn.text and not (turn.cut or turn.complete):
                 turn.told = turn.heard
                 reports.append(self._report(turn))
         return reports

@@ -12,21 +12,22 @@ def accounts(drive: Drive) -> list[TurnReport]:
     return [note.turn for note in drive.told(TurnUnderway)]
 
 
-def test_a_turn_is_accounted_for_once_a_second_and_no_more_when_it_is_over() -> None:
+def test_a_turn_is_accounted_for_when_it_begins_and_once_a_second_and_no_more_when_it_is_over() -> None:
     drive = Drive()
     drive.say("one", WORDS, 3500)
     drive.wait(3.3)
-    heard = [round(report.heard_ms, -2) for report in accounts(drive)]
-    assert heard == [1000, 2000, 3000]
+    first, *others = [round(report.heard_ms, -2) for report in accounts(drive)]
+    assert first <= 300
+    assert [each - first for each in others] == [1000, 2000, 3000]
     drive.wait(2.0)
-    assert len(accounts(drive)) == 3
+    assert len(accounts(drive)) == 4
     assert [report.heard_text for report in drive.told(TurnReport)] == [WORDS]
 
 
 def test_the_account_has_what_was_heard_and_what_was_not() -> None:
     drive = Drive()
     drive.say("one", WORDS, 4000)
-    drive.wait(2.1)
+    drive.wait(2.4)
     account = accounts(drive)[-1]
     assert account.cut
     assert WORDS.startswith(account.heard_text)
@@ -34,11 +35,9 @@ def test_the_account_has_what_was_heard_and_what_was_not() -> None:
     assert len(WORDS) * 0.3 < len(account.heard_text) < len(WORDS) * 0.6
 
 
-def test_neither_short_turns_nor_sound_without_words_are_accounted_for() -> None:
+def test_sound_without_words_is_not_accounted_for() -> None:
     drive = Drive()
-    drive.say("one", "Yes.", 900)
-    drive.wait(1.0)
-    drive.say("two", "", 3000)
+    drive.say("one", "", 3000)
     drive.wait(3.5)
     assert accounts(drive) == []
 
