@@ -109,8 +109,7 @@ class _Filter:
         rows.dot(bench.matrix, outputs)
         self._history = newest.tobytes()
         np.rint(whole, out=whole)
-        np.maximum(whole, _LOWEST, out=whole)
-        np.minimum(whole, _HIGHEST, out=whole)
+        whole.clip(_LOWEST, _HIGHEST, whole)
         return whole.astype(np.int16)
 
     def reset(self) -> None:

@@ -130,16 +130,13 @@ class Sips(asyncio.BufferedProtocol):
 
     def __init__(self, protocol: asyncio.BufferedProtocol) -> None:
         self._protocol = protocol
-        self._buffer = protocol.get_buffer
-        self._updated = protocol.buffer_updated
+        self._buffer = cast("Callable[[int], memoryview]", protocol.get_buffer)
+        # In its own place, without a step between: it is called for every message.
+        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign]  # the same method
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where to read to."""
-        return memoryview(self._buffer(sizehint))[:SIP_BYTES]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take what was read."""
-        self._updated(nbytes)
+        return self._buffer(sizehint)[:SIP_BYTES]
 
     def eof_received(self) -> bool | None:
         """Take that nothing follows."""
