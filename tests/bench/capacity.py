@@ -3,11 +3,12 @@
 The gateway, with records and without, is compared with the least a gateway of this design could cost
 (the same sockets carrying a fixed payload) and with common sample code (json, base64, ``audioop.ratecv``),
 by turns in one run, each in a process of its own on one core with the load on another, with as many calls as
-the sample bears on this machine. Then the gateway carries ever more calls, by turns with the limit, which
-shows what of it is the machine. Where a machine can't carry so many, that is a figure missed.
+the sample bears on this machine. Then the gateway carries ever more calls, and then the limit, which shows
+what of it is the machine. Where a machine can't carry so many, that is a figure missed.
 """
 
 import argparse
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -121,23 +122,28 @@ def worst_ms(runs: Sequence[Figures]) -> float:
 
 
 def load_report(calls: int, given: Measure) -> list[str]:
-    """The gateway with so many calls: nothing lost, and how late; beside it the limit."""
-    figures = rounds([GATEWAY, LIMIT], calls, given)
-    runs, least = figures[GATEWAY], figures[LIMIT]
+    """The gateway with so many calls: nothing lost, and how late."""
+    runs = rounds([GATEWAY], calls, given)[GATEWAY]
     sound, sane = [run.sound for run in runs], sum(run.flawless for run in runs)
-    lines = [
+    return [
         f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds, medians: {price(runs)}",
         f"    {share(runs, calls):.0f} % of a core; the load took "
         f"{statistics.median(run.load_busy for run in runs) * 100:.0f} % of its own",
         f"    {sum(each.right for each in sound)} samples right, {sum(each.lost for each in sound)} lost, "
         f"{sum(each.misplaced for each in sound)} out of place; under-runs "
         f"{sum(run.under_runs for run in runs)}; {sane} of {given.rounds} rounds without a flaw",
-        f"    {NAMES[LIMIT]}: {price(least)}; {share(least, calls):.0f} % of a core",
+        verdict(f"    p99 at {calls} calls", worst_ms(runs), MOST_P99_MS.get(calls, math.inf), "ms"),
+        verdict("    memory of a call", memory_kib(runs), MOST_MEMORY_KIB, "KiB"),
     ]
-    if calls in MOST_P99_MS:
-        lines.append(verdict(f"    p99 at {calls} calls", worst_ms(runs), MOST_P99_MS[calls], "ms"))
-        lines.append(verdict("    p99 of the limit", worst_ms(least), MOST_P99_MS[calls], "ms"))
-    return [*lines, verdict("    memory of a call", memory_kib(runs), MOST_MEMORY_KIB, "KiB")]
+
+
+def limit_report(calls: int, given: Measure) -> list[str]:
+    """What the sockets alone take with so many calls on this machine."""
+    runs = rounds([LIMIT], calls, given)[LIMIT]
+    return [
+        f"    {NAMES[LIMIT]}: {price(runs)}; {share(runs, calls):.0f} % of a core",
+        verdict(f"    its p99 at {calls} calls", worst_ms(runs), MOST_P99_MS.get(calls, math.inf), "ms"),
+    ]
 
 
 def share(runs: Sequence[Figures], calls: int) -> float:
@@ -164,6 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(told(price_report, parsed.calls or bearable(given), given), flush=True)
     for calls in () if parsed.only == PRICE else parsed.capacity or MOST_P99_MS:
         print(told(load_report, calls, given), flush=True)
+        print(told(limit_report, calls, given), flush=True)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ class AgentLeg(WSListener):
         self._step = 0
         self._turn = 0
         self._heard_until = 0.0  # by the caller, if the way took no time
+        self._up: Check | None = None  # nobody's, if a gateway that is late calls for another agent
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Take the accepted upgrade."""
@@ -75,7 +76,7 @@ class AgentLeg(WSListener):
         """Take what the gateway sends."""
         if frame.msg_type == _TEXT:
             sound = sound_in(frame.get_payload_as_bytes(), b'"audio":')
-            if sound:
+            if sound and self._up is not None:
                 self._up.take(sound, time.perf_counter())
         elif frame.msg_type == WSMsgType.CLOSE:
             transport.disconnect()
