@@ -191,10 +191,11 @@ class Continuity(Core):
         """Agent audio came."""
         if self._away in ELSEWHERE:
             return self._account.count("words_to_nobody")
+        unheard = self._speech.repeats(event.turn_id)  # its last chunk, too, answers nobody
         commands = self._speech.say(event, now)
         self._departure.extend(now)
         self._spoke = self._spoke or bool(event.audio)
-        if event.audio and not self._speech.repeating:
+        if event.audio and not unheard:
             self._caller_answered(now)
         return commands
 

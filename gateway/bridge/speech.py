@@ -55,6 +55,10 @@ class AgentSpeech:
         """Whether the agent's first words are those that were heard last."""
         return self._repeating
 
+    def repeats(self, turn_id: TurnId) -> bool:
+        """Whether a turn is the one that was heard already, and is kept from the caller."""
+        return self._repeating and self._repeated in (None, turn_id)
+
     @property
     def unfinished(self) -> bool:
         """Whether more of a turn is to come, of an agent that would say so if it were over."""

@@ -126,6 +126,23 @@ def test_an_agent_that_had_said_everything_is_replaced_unnoticed() -> None:
     assert drive.told(SilenceFilled) == []
 
 
+def test_an_answer_is_still_owed_behind_the_repetition_that_nobody_hears() -> None:
+    drive = Drive()
+    drive.say("one", "What is your name?")
+    drive.wait(1.0)
+    drive.feed(LOST)
+    drive.feed(started(2))
+    drive.wait(0.5)
+    drive.feed(STARTED_SPEAKING)
+    drive.say("a", "What is your name?", final=False)
+    drive.feed(STOPPED)
+    stopped_at, sent = drive.now, len(drive.all(Play))
+    drive.say("a", "What is your name?")
+    drive.wait(2.5)
+    assert drive.when(Play, sent) - stopped_at == pytest.approx(1.7)
+    assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"]
+
+
 def test_another_turn_ends_the_repetition_and_so_does_the_caller() -> None:
     for other in (True, False):
         drive = Drive()
