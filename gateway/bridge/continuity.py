@@ -63,7 +63,7 @@ class Continuity(Core):
     def _await_agent(self, now: float, noise_s: float, phrase_s: float) -> None:
         """The caller is on the line, and no agent is: let them hear that they are not alone."""
         self._recovery.waits(now)
-        quiet = max(now, self._speech.playout.plays_until)
+        quiet = now if self._filler.running else max(now, self._speech.playout.plays_until)
         self._filler.begin(quiet + noise_s, quiet + phrase_s)
 
     def _agent_joined(self, event: SessionStarted, now: float) -> list[Command]:
@@ -156,6 +156,8 @@ class Continuity(Core):
         """Call another session, and tell it what the call has come to. A loss is told of once."""
         if self.report.session_id is None:
             commands = self._join(self._take_up(), now)
+            if self._phase is Phase.JOINING:
+                self._await_agent(now, self._limits.gap_noise_s, self._limits.gap_phrase_s)
         else:
             past = self._past(caller_waits=caller_waits)
             self._requests.orphan()

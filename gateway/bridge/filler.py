@@ -47,9 +47,12 @@ class Filler:
         return min(max(self._noise_at, dry_at), max(self._phrase_at, self._quiet_at))
 
     def begin(self, noise_at: float, phrase_at: float) -> None:
-        """Send noise from then on, and a phrase at that time; do nothing if it is running already."""
+        """Send noise from then on, and a phrase at that time; what it was asked for before may be sooner."""
         if self._noise_at is None:
             self._noise_at, self._phrase_at, self._said = noise_at, phrase_at, 0
+        elif not self._said:
+            self._noise_at = min(self._noise_at, noise_at)
+            self._phrase_at = min(self._phrase_at, phrase_at)
 
     def stop(self) -> None:
         """There is something else to hear, or nobody to hear it."""

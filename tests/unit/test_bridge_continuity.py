@@ -174,6 +174,28 @@ def test_noise_is_heard_at_once_and_words_within_a_second() -> None:
     assert [note.clip for note in drive.told(SilenceFilled)][:2] == ["one_moment", "still_there"]
 
 
+def test_words_are_no_later_for_noise_that_was_there_before_the_loss() -> None:
+    drive = Drive()
+    drive.feed(STOPPED)
+    drive.wait(1.75)
+    assert drive.all(Play)
+    drive.feed(LOST)
+    drive.wait(1.0)
+    assert drive.heard(0x10)[0] == pytest.approx(1.75 + 0.55)
+    drive.feed(LOST)  # the next try is no reason to say it again
+    drive.wait(1.0)
+    assert len(drive.told(SilenceFilled)) == 1
+
+
+def test_an_agent_lost_as_the_call_begins_is_made_up_for_with_noise_at_once() -> None:
+    drive = Drive(open_line=False)
+    drive.feed(start())
+    drive.wait(0.2)
+    drive.feed(LOST)
+    drive.wait(1.0)
+    assert [drive.when(Play), drive.heard(0x10)[0]] == pytest.approx([0.2, 0.7])
+
+
 def test_the_line_is_never_silent_while_no_agent_is_there() -> None:
     drive = Drive(replace(CALM, attempt_s=60.0))
     drive.feed(LOST)
