@@ -131,8 +131,9 @@ class Absences(Continuity):
             )
         if self._agent is AgentLeg.JOINING:
             self._await_agent(now, self._limits.gap_noise_s, self._limits.gap_phrase_s)
-        elif self._speech.playout.idle:
+        elif self._speech.playout.idle:  # the line was dead before it was given up: it sounds alive at once
             self._air.owe(Owed.ANSWER, now)
+            self._filler.begin(now, now + self._limits.answer_filler_s, yields=True)
         return commands
 
     def _answer_for(self, why: Absence | None, now: float) -> list[Command]:

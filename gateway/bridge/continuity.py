@@ -211,6 +211,7 @@ class Continuity(Core):
         """It is for the caller to speak, and they do."""
         self._interrupted = True
         self._air.settle()
+        self._filler.give_way()
         self._talks_since = None
 
     def _caller_waits(self, now: float) -> None:
@@ -270,7 +271,7 @@ class Continuity(Core):
                 self._account.count("agents_talking_on")
                 return self._speech.interrupt(now) + self._agent_lost("the agent speaks on and on", now)
             if (due := self._noise_at) is not None and now >= due:
-                self._filler.begin(now, due + self._air.noise_ahead_s)
+                self._filler.begin(now, due + self._air.noise_ahead_s, yields=True)
             if self._look_at is not None and now >= self._look_at:
                 self._look_at = now + self._limits.look_every_s
                 self._listen(now)

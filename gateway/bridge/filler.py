@@ -31,6 +31,7 @@ class Filler:
         self._noise_at: float | None = None
         self._phrase_at = 0.0
         self._said = 0
+        self._yields = False
         self._frames = 0
 
     @property
@@ -46,17 +47,29 @@ class Filler:
         dry_at = self._speech.playout.plays_until - _REFILL_S
         return min(max(self._noise_at, dry_at), max(self._phrase_at, self._quiet_at))
 
-    def begin(self, noise_at: float, phrase_at: float) -> None:
-        """Send noise from then on, and a phrase at that time; what it was asked for before may be sooner."""
+    def begin(self, noise_at: float, phrase_at: float, *, yields: bool = False) -> None:
+        """Send noise from then on, and a phrase at that time; what it was asked for before may be sooner.
+
+        Args:
+            noise_at: When noise begins.
+            phrase_at: When words are said.
+            yields: Whether it is over when the caller speaks: there is an agent to hear them.
+        """
         if self._noise_at is None:
-            self._noise_at, self._phrase_at, self._said = noise_at, phrase_at, 0
+            self._noise_at, self._phrase_at, self._said, self._yields = noise_at, phrase_at, 0, yields
         elif not self._said:
             self._noise_at = min(self._noise_at, noise_at)
             self._phrase_at = min(self._phrase_at, phrase_at)
+            self._yields = self._yields and yields
 
     def stop(self) -> None:
         """There is something else to hear, or nobody to hear it."""
         self._noise_at = None
+
+    def give_way(self) -> None:
+        """The caller speaks: say nothing into that, of what is over then. Behind words, noise goes on."""
+        if self._yields and not self._said:
+            self.stop()
 
     def tick(self, now: float) -> list[Command]:
         """Do what is due."""

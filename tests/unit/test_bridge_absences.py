@@ -185,9 +185,23 @@ def test_an_agent_that_can_not_be_had_again_ends_a_parked_call() -> None:
     assert drive.ended() == FallBack(Ending.AGENT_LOST)
 
 
-def test_a_caller_who_is_back_waits_for_a_word() -> None:
+def test_a_caller_who_is_back_hears_noise_at_once_and_waits_for_a_word() -> None:
+    drive = parked(Absence.STREAM_LOST)
+    at, sent = drive.now, len(drive.all(Play))
+    drive.feed(start(2))
+    drive.wait(3.0)
+    assert [drive.when(Play, sent) - at, drive.heard(0x10)[0] - at] == pytest.approx([0.0, 2.5])
+    assert drive.told(SilenceFilled)
+
+
+def test_a_caller_who_is_back_and_speaks_is_not_spoken_to() -> None:
     drive = parked(Absence.STREAM_LOST)
     drive.feed(start(2))
+    drive.wait(1.0)
+    drive.feed(agent_session.SpeechStarted())
+    drive.wait(3.0)
+    assert not drive.told(SilenceFilled)
+    drive.feed(agent_session.SpeechStopped())
     drive.wait(3.0)
     assert drive.told(SilenceFilled)
 

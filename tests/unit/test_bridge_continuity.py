@@ -491,6 +491,17 @@ def test_a_caller_whom_the_session_does_not_notice_is_noticed() -> None:
     assert past(drive).caller_waits
 
 
+@pytest.mark.parametrize(("after_s", "phrases"), [(2.0, 0), (3.0, 1)])
+def test_a_caller_who_speaks_on_is_not_spoken_to_unless_words_had_begun(after_s: float, phrases: int) -> None:
+    drive = Drive()
+    drive.feed(STOPPED)
+    drive.wait(after_s)
+    assert drive.all(Play)
+    drive.feed(STARTED_SPEAKING)
+    drive.wait(3.0)
+    assert len(drive.told(SilenceFilled)) == phrases
+
+
 def test_a_short_word_into_a_dead_session_is_asked_for_again() -> None:
     drive = Drive()
     drive.say("one", "Do you want tea?", 300)
