@@ -17,6 +17,8 @@ from gateway.wire import media_stream
 
 _DIGIT_S = 0.6
 """How long Twilio takes over a key."""
+_ON_ITS_WAY_S = 2.0
+"""How long a stream may take that Twilio was asked for: to ask once more would end it as it opens."""
 _STREAMING = (Phase.JOINING, Phase.LIVE)
 
 
@@ -78,7 +80,8 @@ class Absences(Continuity):
         """When Twilio is asked about a call that has not come back by itself."""
         if why not in (Absence.STREAM_LOST, Absence.HOLD):
             return None
-        return now + self._on_hold_s + self._limits.retrieve_after_s
+        on_its_way_s = _ON_ITS_WAY_S if now < self._reopened_until else 0.0
+        return now + self._on_hold_s + max(self._limits.retrieve_after_s, on_its_way_s)
 
     @property
     def _on_hold_s(self) -> float:

@@ -116,6 +116,24 @@ def test_a_stream_that_ends_because_another_was_asked_for_is_not_a_caller_who_ha
     assert (drive.bridge.parked, drive.ended()) == (False, None)
 
 
+def test_a_stream_that_was_asked_for_is_not_asked_for_again_while_it_opens() -> None:
+    drive = Drive(replace(CALM, media_suspect_s=3.0, retrieve_after_s=0.0))
+    drive.wait(3.0)
+    assert len(drive.all(Retrieve)) == 1
+    drive.lose_stream()
+    drive.wait(1.9)
+    assert len(drive.all(Retrieve)) == 1
+    drive.wait(0.2)  # it did not come
+    assert len(drive.all(Retrieve)) == 2
+
+
+def test_of_a_stream_that_is_lost_without_a_word_twilio_is_asked_at_once() -> None:
+    drive = Drive(replace(CALM, retrieve_after_s=0.0))
+    drive.lose_stream()
+    drive.wait(0.0)
+    assert len(drive.all(Retrieve)) == 1
+
+
 def test_a_caller_who_hangs_up_long_after_is_believed() -> None:
     drive = Drive(replace(CALM, media_suspect_s=3.0))
     drive.wait(14.0)
