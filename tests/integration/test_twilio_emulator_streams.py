@@ -4,6 +4,8 @@ import base64
 
 import pytest
 
+from gateway.emulators.chaos.faults import Fault, Kind
+from gateway.emulators.chaos.proxy import ToxicProxy
 from gateway.emulators.twilio.emulator import TwilioEmulator
 from gateway.emulators.twilio.fixtures import NUMBER, twilio
 from gateway.emulators.twilio.line import LineEnd
@@ -236,3 +238,21 @@ async def test_a_redirect_by_rest_stops_the_stream_and_runs_the_new_twiml(
     assert server.frames[-1]["event"] == "stop"
     assert server.asked("/dialled")[0]["DialCallStatus"] == "busy"
     assert call.status is CallStatus.COMPLETED
+
+
+async def test_a_redirected_call_does_not_wait_for_a_server_that_is_not_there(
+    twilio: TwilioEmulator, server: Server
+) -> None:
+    async with ToxicProxy(int(server.url.rpartition(":")[2])) as proxy:
+        media = proxy.url.replace("http", "ws") + "/media"
+        server.twiml["/voice"] = connecting().replace("{media}", media)
+        call = await ring(twilio, server)
+        await call.stream()
+        proxy.ail(Fault(kind=Kind.BLACK_HOLE))
+        at = call.now
+        await rest(
+            twilio,
+            lambda client: client.calls(call.sid).update(twiml="<Response><Say>Hello</Say></Response>"),
+        )
+        await call.wait_over()
+    assert next(verb.at_s for verb in call.verbs if verb.verb == "Say") - at < 1.5

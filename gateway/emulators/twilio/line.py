@@ -45,11 +45,12 @@ END_CODES = {LineEnd.SERVER_CLOSED: 31921, LineEnd.LOST: 31903}
 
 @dataclass(frozen=True, slots=True)
 class LineLimits:
-    """How long the line waits for its peer, in real seconds."""
+    """How long the line waits for its peer, in real seconds; less where a redirected call waits with it."""
 
     open_s: float = 5.0
     send_s: float = 10.0
     close_s: float = 2.0
+    redirected_s: float = 0.1
 
 
 @dataclass(slots=True)
@@ -306,6 +307,8 @@ class Line:
         if self.ended in (LineEnd.HUNG_UP, LineEnd.ENDED, LineEnd.REDIRECTED):
             with contextlib.suppress(ConnectionClosed):
                 await self._send(socket, self.core.closing(), until_ended=False)
+        if self.ended is LineEnd.REDIRECTED:
+            socket.close_timeout = min(self._limits.close_s, self._limits.redirected_s)
         await socket.close()
         self.close_code = socket.close_code
         self.error = END_CODES.get(self.ended or LineEnd.LOST)
