@@ -31,6 +31,7 @@ class CallerLeg:
         self._bound = limits.early_media_ms * BYTES_PER_MS
         self._warn_s = limits.media_warn_s
         self._suspect_s = limits.media_suspect_s
+        self._thin_s = limits.media_thin_s
         self._gap_s = limits.media_gap_s
         self._early: deque[bytes] = deque()
         self._early_size = 0
@@ -132,7 +133,7 @@ class CallerLeg:
         """When the stream may be found suspect; ``None`` if it is already, or is not open."""
         if self.opened_at is None or self._suspected:
             return None
-        return min(self._heard_at, self._counted_from) + self._suspect_s
+        return min(self._heard_at + self._suspect_s, self._counted_from + self._thin_s)
 
     def suspect(self, now: float) -> bool:
         """Whether so little has come for so long that the stream may be dead; said once in a pause."""
@@ -150,7 +151,7 @@ class CallerLeg:
         counted, self._counted, self._counted_from = self._counted, 0, now
         if now - due > _LATE_S or self._thin >= _MOST_THIN:
             return False
-        thin = counted < self._suspect_s * 1000 * BYTES_PER_MS * _THIN
+        thin = counted < self._thin_s * 1000 * BYTES_PER_MS * _THIN
         self._thin += thin
         return thin
 

@@ -26,7 +26,8 @@ class Limits:
     stream_timeout_s: float = 15.0  # from the webhook to the stream
     join_timeout_s: float = 5.0  # from the stream to session_started; a phrase is heard meanwhile
     media_warn_s: float = 1.0  # no audio from Twilio for so long is counted
-    media_suspect_s: float = 3.0  # ... may mean that the stream is dead
+    media_suspect_s: float = 2.1  # ... may mean that the stream is dead: another is heard before 3 s are over
+    media_thin_s: float = 3.0  # in which far too little audio may mean it, too
     media_gap_s: float = 10.0  # ... means it: Twilio sends 50 frames a second, in silence too
     max_call_s: float = 3600.0
     last_sentence_s: float = 10.0  # what the agent is saying then may take so much longer

@@ -50,7 +50,10 @@ async def test_a_gap_of_three_frames_is_silence_to_the_agent_and_repeated_frames
 
 
 async def test_two_seconds_at_once_after_a_stall_leave_the_agent_half_a_second_behind_at_most() -> None:
-    async with running_gateway(limits={"late_media_ms": 400}) as rig, Hand.at(rig) as hand:
+    async with (
+        running_gateway(limits={"late_media_ms": 400, "media_suspect_s": 5.0}) as rig,
+        Hand.at(rig) as hand,
+    ):
         sid = new_call_sid()
         ticket = await hand.voice(sid)
         async with hand.stream(sid, ticket) as socket:

@@ -16,7 +16,7 @@ from tests.unit.bridge_line import BOOK
 from tests.unit.bridge_talk import pcm
 
 CLIPS = Clips({ClipName.ONE_MOMENT: b"\x10" * 8000, ClipName.STILL_THERE: b"\x20" * 8000})
-CALM = Limits(media_gap_s=1000.0, media_suspect_s=1000.0)  # nobody need say anything
+CALM = Limits(media_gap_s=1000.0, media_suspect_s=1000.0, media_thin_s=1000.0)  # nobody need say anything
 LOST = events.AgentLost("broken pipe")
 STOP = media_stream.Stop()
 GONE = events.CallerLost("closed")

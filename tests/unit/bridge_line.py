@@ -42,6 +42,7 @@ PLAIN = Limits(
     gap_phrase_s=NEVER,
     look_every_s=NEVER,
     media_suspect_s=NEVER,
+    media_thin_s=NEVER,
     reattach_s=0.0,
     transfer_wait_s=0.0,
 )

@@ -28,10 +28,10 @@ def test_a_leg_without_a_stream_is_not_suspect() -> None:
 
 def test_a_stream_without_audio_is_suspect_once_until_audio_comes() -> None:
     leg = opened()
-    assert (leg.suspect_at, leg.suspect(2.9), leg.suspect(3.0), leg.suspect(3.1)) == (3.0, False, True, False)
+    assert (leg.suspect_at, leg.suspect(2.0), leg.suspect(2.1), leg.suspect(2.2)) == (2.1, False, True, False)
     assert not leg.suspect_at
     leg.fresh(frame(1), 4.0)
-    assert (leg.suspect_at, leg.suspect(6.9), leg.suspect(7.0)) == (7.0, False, True)
+    assert (leg.suspect_at, leg.suspect(6.0), leg.suspect(6.1)) == (6.1, False, True)
     assert leg.counts()["media_suspect"] == 2
 
 
@@ -57,10 +57,10 @@ def test_a_stream_that_brings_far_less_than_a_line_does_is_suspect_but_not_for_e
 
 def test_what_came_while_nobody_looked_is_not_missed() -> None:
     leg = opened()
-    assert not leg.suspect(3.0 - 0.01)
+    assert not leg.suspect(2.0 - 0.01)
     leg.fresh(frame(1), 8.0)
     assert not leg.suspect(8.0)
-    assert leg.suspect_at == 11.0
+    assert leg.suspect_at == 10.1
 
 
 @pytest.mark.parametrize(("pause_s", "counted"), [(0.9, 0), (1.1, 1), (9.0, 1)])
