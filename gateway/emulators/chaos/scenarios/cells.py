@@ -16,6 +16,7 @@ from gateway.emulators.chaos.stage import KEY, Plan, Stage
 
 _STEP: Final = 37  # no divisor of their number: a part of the cells has something of every link
 _SILENCE_S: Final = 3.0
+_STOPPED: Final = "silence of a stopped process (s)"
 _EXCHANGES: Final = 2
 
 
@@ -46,6 +47,8 @@ async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
     silence = max(outcome.measures.get(judge.SILENCE, [0.0]))
     if silence > _SILENCE_S + row.still_s:
         outcome.missed.append(f"{silence:.1f} s of silence")
+    if row.still_s:  # which has a bound of its own
+        outcome.measures[_STOPPED] = outcome.measures.pop(judge.SILENCE, [])
     if row.what and not call.strikes and cell.phase in row.phases:
         outcome.missed.append("the phase never came")
     stage.cast.forget(call)
