@@ -123,7 +123,8 @@ def _guards(row: dict[str, object]) -> dict[str, ColumnElement[object]]:
         kept = [each.value for each in Status if each.rank > new.rank or (each.final and new.final)]
         changes["status"] = case((calls.c.status.in_(kept), calls.c.status), else_=new.value)
     # Twilio's callback says how the greeting ended; its record of the call, read later, "machine" alone.
-    for name in ("ending", "ended_by", "answered_by"):
+    # What the bridge measured stands before the whole seconds of Twilio's.
+    for name in ("ending", "ended_by", "answered_by", "duration_ms"):
         if name in row:
             changes[name] = func.coalesce(calls.c[name], row[name])
     for at, name in enumerate(_STEPS):

@@ -68,7 +68,7 @@ def open_desks(parts: Parts, keeping: Keeping) -> Desks:
     table = [
         *api_routes.endpoints(keeping.database, settings.recordings_dir),
         *NumbersApi(numbers).endpoints(),
-        *Outbound(dialler).endpoints(),
+        *Outbound(dialler, lambda: parts.registry.draining).endpoints(),
     ]
     door = api_routes.door(keeping.database, settings.gateway_api_key, proxies=settings.proxies)
     afterwards = Afterwards(keeping.database, keeping.journal, parts.twilio.calls, parts.vatel.calls)

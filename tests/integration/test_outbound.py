@@ -196,6 +196,14 @@ async def test_a_call_is_transferred_by_request_and_what_came_of_it_is_known(
     assert [event["data"]["status"] for event in over] == [status]
 
 
+async def test_a_process_that_is_about_to_stop_places_no_new_calls(tmp_path: Path) -> None:
+    async with desk(tmp_path, Callee()) as at:
+        at.rig.gateway.registry.begin()
+        answer = await at.http.post("/v1/calls", json={"to": CALLEE})
+        listed = (await at.http.get("/v1/calls")).json()["calls"]
+    assert (answer.status_code, answer.headers["retry-after"], listed) == (503, "5", [])
+
+
 @pytest.mark.parametrize(
     ("setting", "limit", "longest_s"),
     [
@@ -218,7 +226,9 @@ async def test_each_limit_is_a_setting_and_says_when_to_come_again(
         if again.is_success:
             await at.http.post(f"/v1/calls/{again.json()['id']}/hangup")
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (429, limit)
-    assert longest_s - 20 <= int(answer.headers["retry-after"]) <= longest_s
+    assert longest_s - 20 <= (wait_s := int(answer.headers["retry-after"])) <= longest_s
+    assert answer.json()["detail"] == f"the limit {limit} is reached; the call may be placed in {wait_s} s."
+    assert answer.json()["errors"][0]["field"] == ("to" if limit == "destination" else "key")
     assert again.is_success == (limit == "concurrent")
 
 

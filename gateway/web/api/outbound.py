@@ -1,7 +1,7 @@
 """The API of outbound calls: placed, ended, transferred."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from math import ceil
@@ -11,6 +11,7 @@ import msgspec
 from pydantic import Field, JsonValue, WrapValidator
 
 from gateway.policy.machine import Mode
+from gateway.policy.quota import Limit
 from gateway.services.dial_request import (
     DURATION_S,
     LARGEST_METADATA,
@@ -167,8 +168,9 @@ class AcceptedAnswer(Answer):
 class Outbound:
     """The endpoints of outbound calls."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: Dialler, draining: Callable[[], bool] = lambda: False) -> None:
         self._dialler = dialler
+        self._draining = draining
 
     def endpoints(self) -> list[AnyEndpoint]:
         """The table."""
@@ -196,6 +198,12 @@ class Outbound:
 
     async def place(self, ask: Ask[Nothing, Nothing, NewCallBody]) -> Reply:
         """Place a call."""
+        if self._draining():
+            raise Problem(
+                Kind.UNAVAILABLE,
+                "This process is about to stop; send it again.",
+                headers={"Retry-After": "5"},
+            )
         key = ask.headers.get(_KEY)
         idempotency = Idempotency(key, _digest(ask.raw_body)) if key else None
         with _problems():
@@ -231,9 +239,11 @@ def _problems() -> Iterator[None]:
     except RequestRefused as error:
         raise invalid(error.field, str(error), error.code) from None
     except LimitReached as error:
-        wait = {"Retry-After": str(max(1, ceil(error.retry_after_s)))}
-        limit = FieldError(field="key", reason=str(error), code=error.limit)
-        raise Problem(Kind.THROTTLED, f"{error}.", errors=[limit], headers=wait) from None
+        wait = str(max(1, ceil(error.retry_after_s)))
+        whose = "to" if error.limit == Limit.DESTINATION else "key"
+        limit = FieldError(field=whose, reason=str(error), code=error.limit)
+        detail = f"{error}; the call may be placed in {wait} s."
+        raise Problem(Kind.THROTTLED, detail, errors=[limit], headers={"Retry-After": wait}) from None
     except KeyReused as error:
         reused = FieldError(field="Idempotency-Key", reason=str(error), code="reused")
         raise Problem(Kind.CONFLICT, with_remedy(error), errors=[reused]) from None

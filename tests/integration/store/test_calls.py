@@ -78,10 +78,12 @@ async def test_the_first_word_on_each_step_stands_and_none_is_before_those_ahead
         CallChange(call_id=first.call_id, ringing_at=after(-0.1)),
         CallChange(call_id=first.call_id, answered_at=after(0.3)),
         CallChange(call_id=first.call_id, answered_at=after(-0.1)),
-        CallChange(call_id=first.call_id, ended_at=after(-0.1)),
+        CallChange(call_id=first.call_id, ended_at=after(-0.1), duration_ms=412.5),
+        CallChange(call_id=first.call_id, ended_at=after(0.9), duration_ms=0.0),
     ]
     found = await put(database, first, *steps)
     assert (found.ringing_at, found.answered_at, found.ended_at) == (NOW, after(0.3), after(0.3))
+    assert found.duration_ms == 412.5
 
 
 async def test_a_call_whose_beginning_is_lost_has_the_time_of_its_name(database: Database) -> None:
