@@ -48,6 +48,11 @@ def test_every_error_has_its_kind(error: Exception, kind: Kind) -> None:
     assert problem_of(error, "test").kind is kind
 
 
+def test_a_bad_cursor_is_two_whole_sentences() -> None:
+    (field,) = problem_of(CursorRefused(), "list_calls").errors
+    assert field.reason == "The cursor was not made by this list. Begin the list anew without a cursor."
+
+
 def test_a_vendors_words_are_passed_on() -> None:
     error = VendorRejected("Twilio answered 400, code 21211", status=400, code=21211, remedy="Check it.")
     assert problem_of(error, "test").vendor == VendorWords(

@@ -44,7 +44,7 @@ def problem_of(error: Exception, endpoint: str) -> Problem:
                 Kind.UNAVAILABLE, "The gateway's settings do not allow this.", headers=_after(None)
             )
         case CursorRefused():
-            return invalid("cursor", f"{error}: {error.remedy}")
+            return invalid("cursor", with_remedy(error))
         case KeyReused():
             return invalid("Idempotency-Key", with_remedy(error))
         case DialRefused():
