@@ -52,7 +52,7 @@ class Limits:
     start_noise_s: float = 0.7  # a call begins without an agent, who mostly is there by then
     start_phrase_s: float = 0.7
     gap_noise_s: float = 0.0  # without an agent: noise is heard at once
-    gap_phrase_s: float = 0.55  # and words within a second, on a busy machine too
+    gap_phrase_s: float = 0.45  # and words within a second, on a busy machine too: they come behind noise
     look_every_s: float = 0.5
     phrase_again_s: float = 5.0
     longest_talk_s: float = 120.0  # the agent speaks on and on, and the caller not at all

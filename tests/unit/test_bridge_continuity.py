@@ -181,7 +181,7 @@ def test_words_are_no_later_for_noise_that_was_there_before_the_loss() -> None:
     assert drive.all(Play)
     drive.feed(LOST)
     drive.wait(1.0)
-    assert drive.heard(0x10)[0] == pytest.approx(1.75 + 0.55)
+    assert drive.heard(0x10)[0] == pytest.approx(1.75 + 0.45)
     drive.feed(LOST)  # the next try is no reason to say it again
     drive.wait(1.0)
     assert len(drive.told(SilenceFilled)) == 1
@@ -193,7 +193,7 @@ def test_an_agent_lost_as_the_call_begins_is_made_up_for_with_noise_at_once() ->
     drive.wait(0.2)
     drive.feed(LOST)
     drive.wait(1.0)
-    assert [drive.when(Play), drive.heard(0x10)[0]] == pytest.approx([0.2, 0.7])
+    assert [drive.when(Play), drive.heard(0x10)[0]] == pytest.approx([0.2, 0.65])
 
 
 def test_the_line_is_never_silent_while_no_agent_is_there() -> None:
