@@ -3,14 +3,14 @@
 The gateway, with records and without, is compared with the least a gateway of this design could cost
 (the same sockets carrying a fixed payload) and with common sample code (json, base64, ``audioop.ratecv``),
 by turns in one run, each in a process of its own on one core with the load on another, with as many calls as
-the sample bears on this machine. Then the gateway carries ever more calls, and then the limit, which shows
-what of it is the machine. Where a machine can't carry so many, that is a figure missed.
+the sample bears on this machine. Then the gateway carries ever more calls, by turns with the limit, which
+shows what of it is the machine. Where a machine can't carry so many, that is a figure missed.
 """
 
 import argparse
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,11 +61,16 @@ async def run(subject: str, calls: int, seconds: float, core: int | None) -> Fig
 
 
 def rounds(subjects: Sequence[str], calls: int, given: Measure) -> dict[str, list[Figures]]:
-    """Run all of them, by turns."""
+    """Run all of them, by turns; of one that can't bear so many calls there is nothing."""
     figures: dict[str, list[Figures]] = {subject: [] for subject in subjects}
     for _ in range(given.rounds):
-        for subject, runs in figures.items():
-            runs.append(uvloop.run(run(subject, calls, given.seconds, given.core)))
+        for subject in list(figures):
+            try:
+                figures[subject].append(uvloop.run(run(subject, calls, given.seconds, given.core)))
+            except TOO_MANY as error:
+                reason = str(error) or type(error).__name__
+                print(f"{calls} calls are more than this machine carries: {subject}: {reason}: MISSED")
+                del figures[subject]
     return figures
 
 
@@ -79,28 +84,26 @@ def bearable(given: Measure) -> int:
     return max(FEW, min(MOST, int(UNSATURATED * 1000 / quick.cpu_ms) // 10 * 10))
 
 
-def told(report: Callable[[int, Measure], list[str]], calls: int, given: Measure) -> str:
-    """A report, or that the machine does not carry so many calls."""
-    try:
-        return "\n".join(report(calls, given))
-    except TOO_MANY as error:
-        return (
-            f"{calls} calls are more than this machine carries: {str(error) or type(error).__name__}: MISSED"
-        )
-
-
 def price_report(calls: int, given: Measure) -> list[str]:
     """The gateway beside what bounds it from below and from above."""
     figures = rounds([GATEWAY, UNRECORDED, LIMIT, SAMPLE], calls, given)
     lines = [f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds by turns, medians"]
     lines += [f"{NAMES.get(subject, subject):28} {price(runs)}" for subject, runs in figures.items()]
     for ours in (GATEWAY, UNRECORDED):
-        for theirs, bound in ((LIMIT, MOST_OF_LIMIT), (SAMPLE, MOST_OF_SAMPLE)):
-            # Of each round by itself: what a machine gives changes from one minute to the next.
-            turns = zip(figures[ours], figures[theirs], strict=True)
-            ratio = statistics.median(one.cpu_ms / other.cpu_ms for one, other in turns)
-            lines.append(verdict(f"{ours} to {NAMES[theirs]}", ratio, bound, "times"))
+        lines += [
+            *ratio(figures, ours, LIMIT, MOST_OF_LIMIT),
+            *ratio(figures, ours, SAMPLE, MOST_OF_SAMPLE),
+        ]
     return lines
+
+
+def ratio(figures: Mapping[str, list[Figures]], ours: str, theirs: str, bound: float) -> list[str]:
+    """What one costs as a multiple of another, of each round by itself: what a machine gives changes soon."""
+    turns = zip(figures.get(ours, []), figures.get(theirs, []), strict=False)
+    ratios = [one.cpu_ms / other.cpu_ms for one, other in turns]
+    return (
+        [verdict(f"{ours} to {NAMES[theirs]}", statistics.median(ratios), bound, "times")] if ratios else []
+    )
 
 
 def price(runs: Sequence[Figures]) -> str:
@@ -122,27 +125,26 @@ def worst_ms(runs: Sequence[Figures]) -> float:
 
 
 def load_report(calls: int, given: Measure) -> list[str]:
-    """The gateway with so many calls: nothing lost, and how late."""
-    runs = rounds([GATEWAY], calls, given)[GATEWAY]
+    """The gateway and the limit with so many calls: nothing lost, and how late."""
+    figures = rounds([GATEWAY, LIMIT], calls, given)
+    lines = [f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds by turns, medians"]
+    for subject, runs in figures.items():
+        bound, name = MOST_P99_MS.get(calls, math.inf), NAMES.get(subject, subject)
+        lines.append(f"{name:28} {price(runs)}; {share(runs, calls):.0f} % of a core")
+        lines.append(verdict(f"p99 of {name}", worst_ms(runs), bound, "ms"))
+    lines += ratio(figures, GATEWAY, LIMIT, MOST_OF_LIMIT)
+    return [*lines, *soundness(figures[GATEWAY])] if GATEWAY in figures else lines
+
+
+def soundness(runs: Sequence[Figures]) -> list[str]:
+    """What became of the sound, and of memory."""
     sound, sane = [run.sound for run in runs], sum(run.flawless for run in runs)
     return [
-        f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds, medians: {price(runs)}",
-        f"    {share(runs, calls):.0f} % of a core; the load took "
-        f"{statistics.median(run.load_busy for run in runs) * 100:.0f} % of its own",
-        f"    {sum(each.right for each in sound)} samples right, {sum(each.lost for each in sound)} lost, "
+        f"{sum(each.right for each in sound)} samples right, {sum(each.lost for each in sound)} lost, "
         f"{sum(each.misplaced for each in sound)} out of place; under-runs "
-        f"{sum(run.under_runs for run in runs)}; {sane} of {given.rounds} rounds without a flaw",
-        verdict(f"    p99 at {calls} calls", worst_ms(runs), MOST_P99_MS.get(calls, math.inf), "ms"),
-        verdict("    memory of a call", memory_kib(runs), MOST_MEMORY_KIB, "KiB"),
-    ]
-
-
-def limit_report(calls: int, given: Measure) -> list[str]:
-    """What the sockets alone take with so many calls on this machine."""
-    runs = rounds([LIMIT], calls, given)[LIMIT]
-    return [
-        f"    {NAMES[LIMIT]}: {price(runs)}; {share(runs, calls):.0f} % of a core",
-        verdict(f"    its p99 at {calls} calls", worst_ms(runs), MOST_P99_MS.get(calls, math.inf), "ms"),
+        f"{sum(run.under_runs for run in runs)}; {sane} of {len(runs)} rounds without a flaw; "
+        f"the load took {statistics.median(run.load_busy for run in runs) * 100:.0f} % of its core",
+        verdict("memory of a call", memory_kib(runs), MOST_MEMORY_KIB, "KiB"),
     ]
 
 
@@ -167,10 +169,9 @@ def main(arguments: list[str] | None = None) -> None:
     load.stay_on(mine)
     given = Measure(parsed.seconds, parsed.rounds, core)
     if parsed.only != LOAD:
-        print(told(price_report, parsed.calls or bearable(given), given), flush=True)
+        print("\n".join(price_report(parsed.calls or bearable(given), given)), flush=True)
     for calls in () if parsed.only == PRICE else parsed.capacity or MOST_P99_MS:
-        print(told(load_report, calls, given), flush=True)
-        print(told(limit_report, calls, given), flush=True)
+        print("\n".join(load_report(calls, given)), flush=True)
 
 
 if __name__ == "__main__":
