@@ -3,11 +3,14 @@
 Twilio prices a call minutes after it, and Vatel sums it up when its models have: both are asked, more and
 more rarely, for two days. Calls that this gateway has bridged are looked up here; those that Vatel dials, and
 the prices of those we place, by the dialler.
+
+A call whose process was killed has no end in its record, unless another process took it up. So calls that
+were live when this process began are looked up too, until somebody says that they are over.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +19,7 @@ from typing import Final, Protocol
 from sqlalchemy import or_, select
 
 from gateway import logs
+from gateway.bridge.report import Ending
 from gateway.clients.twilio.values import CallRecord
 from gateway.clients.vatel.call import Call
 from gateway.errors import VendorError, VendorNotFound
@@ -25,10 +29,11 @@ from gateway.store.errors import StoreError
 from gateway.store.identifiers import CallId
 from gateway.store.journal import Journal
 from gateway.store.models import calls
-from gateway.store.records import CallChange, Direction, Status, Via
+from gateway.store.records import CallChange, Direction, Json, Status, Via, ended
 
 _MOST: Final = 200
 _REMEMBERED: Final = 50_000
+_LIVE: Final = (Status.RINGING, Status.IN_PROGRESS)
 
 
 class TwilioCalls(Protocol):
@@ -55,6 +60,7 @@ class Pace:
     first_pause_s: float = 30.0  # between two looks at one call; then twice as long, and so on
     longest_pause_s: float = 7200.0
     between_s: float = 0.2  # two requests
+    lost_after_s: float = 60.0  # the carrier says that a call is over, and its process does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Afterwards:
         twilio: Knows the carrier's price.
         vatel: Knows the rest.
         pace: How often is asked.
+        tell: Tells customers of the end of a call whose process did not.
     """
 
     def __init__(
@@ -87,12 +94,15 @@ class Afterwards:
         twilio: TwilioCalls,
         vatel: VatelCalls,
         pace: Pace | None = None,
+        tell: Callable[[str, CallId, Json], None] = lambda _kind, _call_id, _data: None,
     ) -> None:
         self._database = database
         self._journal = journal
         self._twilio = twilio
         self._vatel = vatel
         self._pace = pace or Pace()
+        self._tell = tell
+        self._began = datetime.now(UTC)
         self._pauses: OrderedDict[CallId, tuple[float, float]] = OrderedDict()
         self._log = logs.get()
 
@@ -111,6 +121,10 @@ class Afterwards:
                 for call in await self._open():
                     if self._due(call.id):
                         await self._look(call)
+                        await asyncio.sleep(self._pace.between_s)
+                for call_id, call_sid in await self._left():
+                    if self._due(call_id):
+                        await self._end(call_id, call_sid)
                         await asyncio.sleep(self._pace.between_s)
             except StoreError as error:
                 self._log.warning("records not completed", error=str(error))
@@ -141,6 +155,34 @@ class Afterwards:
             )
             for row in rows
         ]
+
+    async def _left(self) -> list[tuple[CallId, CallSid]]:
+        """Calls that other processes, which may be gone, had before this one began."""
+        query = (
+            select(calls.c.id, calls.c.call_sid)
+            .where(calls.c.via == Via.GATEWAY, calls.c.status.in_(_LIVE), calls.c.call_sid.is_not(None))
+            .where(calls.c.created_at < self._began)
+            .where(or_(calls.c.direction == Direction.INBOUND, calls.c.status == Status.IN_PROGRESS))
+            .order_by(calls.c.created_at.desc())
+            .limit(_MOST)
+        )
+        async with self._database.read() as connection:
+            return [(row[0], row[1]) for row in (await connection.execute(query)).all()]
+
+    async def _end(self, call_id: CallId, call_sid: CallSid) -> None:
+        """Write down the end of a call that the carrier says is over, and that nobody has told of."""
+        self._pause(call_id)
+        try:
+            found = await self._twilio.fetch(call_sid)
+        except VendorError as error:
+            self._log.warning("call not looked up", call_id=call_id, error=str(error))
+            return
+        at = found.ended_at or self._began
+        # Its own process, if it lives, is about to say better why it ended.
+        if found.status.final and datetime.now(UTC) - at >= timedelta(seconds=self._pace.lost_after_s):
+            self._journal.put(ended(call_id, Ending.GATEWAY_ERROR, at))
+            self._tell("call.ended", call_id, {})
+            self._log.warning("call ended without its process", call_id=call_id, call_sid=call_sid)
 
     async def _look(self, call: _Open) -> None:
         self._pause(call.id)

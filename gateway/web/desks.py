@@ -71,7 +71,9 @@ def open_desks(parts: Parts, keeping: Keeping) -> Desks:
         *Outbound(dialler, lambda: parts.registry.draining).endpoints(),
     ]
     door = api_routes.door(keeping.database, settings.gateway_api_key, proxies=settings.proxies)
-    afterwards = Afterwards(keeping.database, keeping.journal, parts.twilio.calls, parts.vatel.calls)
+    afterwards = Afterwards(
+        keeping.database, keeping.journal, parts.twilio.calls, parts.vatel.calls, tell=tell
+    )
     return Desks(numbers, dialler, afterwards, tell, api_routes.routes(door, table))
 
 
