@@ -11,13 +11,15 @@ from gateway.emulators.chaos.node import Node
 from gateway.emulators.chaos.runner import Profile, Scenario
 from gateway.emulators.chaos.scenarios.agent_lost import converse
 from gateway.emulators.chaos.scenarios.rows import CELLS, behaviour
-from gateway.emulators.chaos.script import Link
+from gateway.emulators.chaos.script import Link, Phase
 from gateway.emulators.chaos.stage import KEY, Plan, Stage
 
 _STEP: Final = 37  # no divisor of their number: a part of the cells has something of every link
 _SILENCE_S: Final = 3.0
 _STOPPED: Final = "silence of a stopped process (s)"
 _EXCHANGES: Final = 2
+_PENDING_S: Final = 0.1
+"""A tool that answers at once is pending for less time than the kit takes to look."""
 
 
 async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
@@ -28,7 +30,8 @@ async def play(stage: Stage, outcome: Outcome, rng: random.Random) -> None:
     account = stage.vatel.account
     account.bad_tokens = 0
     stage.vatel.behaviour = behaviour(row, stage.plan.behaviour)
-    bystanders.tool_answer, bystanders.tool_delay_s = row.tool, row.tool_delay_s
+    pending_s = _PENDING_S if cell.phase is Phase.TOOL_PENDING else 0.0
+    bystanders.tool_answer, bystanders.tool_delay_s = row.tool, max(row.tool_delay_s, pending_s)
     node = stage.nodes[0] if stage.nodes else None
     before = await ledger.counted(node.url) if node is not None else 0
     try:
