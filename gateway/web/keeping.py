@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gateway.calls.metrics import Metrics
 from gateway.calls.recording import Recorder
-from gateway.calls.recording_file import RecordingResult
+from gateway.calls.recording_file import Reason, RecordingResult
 from gateway.clients.egress import Egress
 from gateway.clients.egress_rules import EgressRules
 from gateway.errors import EgressRefused
@@ -21,8 +21,9 @@ from gateway.services.lookup import LANES, LookupWebhook
 from gateway.services.routes import Routes
 from gateway.settings import Settings
 from gateway.store.database import Database
+from gateway.store.identifiers import CallId, made_at
 from gateway.store.journal import Journal, JournalLimits
-from gateway.store.records import AnyRecord, Outgoing
+from gateway.store.records import AnyRecord, CallChange, Outgoing
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1"})
 
@@ -54,7 +55,7 @@ class Keeping:
         rules, limits = egress_rules(settings), DeliveryLimits()
         outgoing, asking = Egress(rules, lanes=limits.lanes), Egress(rules, lanes=LANES)
         deliveries = Deliveries(database, outgoing, _secrets_for(settings), limits)
-        recorder = Recorder(settings.recordings_dir, tell=_recorded(metrics))
+        recorder = Recorder(settings.recordings_dir, tell=_recorded(metrics, journal, settings))
         metrics.disk_used.set_function(lambda: recorder.disk_used)
         _measure(metrics, journal, deliveries)
         return cls(
@@ -117,9 +118,16 @@ def _secrets_for(settings: Settings) -> Callable[[str], tuple[SecretStr, ...]]:
     return lambda _endpoint: keys
 
 
-def _recorded(metrics: Metrics) -> Callable[[RecordingResult], None]:
+def _recorded(metrics: Metrics, journal: Journal, settings: Settings) -> Callable[[RecordingResult], None]:
     def recorded(result: RecordingResult) -> None:
         metrics.recordings.labels(result.state.value, result.reason.value if result.reason else "").inc()
+        # Where processes go on with each other's calls, another may have recorded the rest by now.
+        if result.reason is Reason.PROCESS_ENDED and result.path is not None and not settings.resumes:
+            name = result.path.name
+            if made_at(call_id := name.partition(".")[0]):
+                journal.put(
+                    CallChange(call_id=CallId(call_id), recording_state="partial", recording_path=name)
+                )
 
     return recorded
 

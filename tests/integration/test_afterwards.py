@@ -4,7 +4,9 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy
 import pytest
+import soundfile
 
 from gateway.emulators.twilio.services import Conduct
 from gateway.emulators.vatel.behaviour import Behaviour
@@ -99,3 +101,19 @@ async def test_a_call_whose_process_was_killed_gets_its_end_from_the_carrier(tmp
     assert found.ended_at
     assert (living.status, living.ended_at) == (Status.IN_PROGRESS, None)
     assert set(told) == {("call.ended", left.call_id)}
+
+
+async def test_a_recording_that_a_killed_process_left_is_in_the_record_of_its_call(tmp_path: Path) -> None:
+    name = new_call()
+    (tmp_path / "recordings").mkdir()
+    with (tmp_path / "recordings" / f"{name}.wav.part").open("wb") as part:
+        soundfile.write(part, numpy.zeros((8000, 2), "int16"), 8000, format="WAV", subtype="ULAW")
+    async with running_gateway(settings=kept(tmp_path), keep=True) as rig:
+        records = rig.gateway.parts.keeping
+        assert records is not None
+        await until(lambda: rig.metric("recordings_total", state="partial", reason="process_ended"))
+        assert await records.journal.flush(5)
+        async with records.database.read() as connection:
+            found = await calls.get(connection, name)
+    assert found is not None
+    assert (found.recording_state, found.recording_path) == ("partial", f"{name}.wav")
