@@ -49,8 +49,8 @@ class Limits:
     answer_lost_s: float = 8.0
     tool_filler_s: float = 1.5
     answer_noise_s: float = 0.8  # so long before words that stand for an answer, the line sounds alive
-    start_noise_s: float = 0.7  # a call begins without an agent, who mostly is there by then
-    start_phrase_s: float = 0.7
+    start_noise_s: float = 1.0  # a call begins without an agent, who mostly is heard by then
+    start_phrase_s: float = 1.5  # before a greeting that is only a little late, words would be one too many
     gap_noise_s: float = 0.0  # without an agent: noise is heard at once
     gap_phrase_s: float = 0.45  # and words within a second, on a busy machine too: they come behind noise
     look_every_s: float = 0.5

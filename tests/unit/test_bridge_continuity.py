@@ -256,7 +256,7 @@ def test_what_can_not_be_mended_is_not_tried_again() -> None:
 def test_a_call_that_begins_without_its_agent_has_two_tries() -> None:
     drive = Drive(open_line=False)
     drive.feed(start())
-    drive.wait(0.9)
+    drive.wait(1.6)
     assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"]
     drive.wait(9.0)
     assert (len(joins(drive)), drive.ended()) == (2, FallBack(Ending.AGENT_UNAVAILABLE))
