@@ -150,6 +150,7 @@ async def play_restart(stage: Stage, outcome: Outcome, rng: random.Random) -> No
             if node.process is not None:
                 await asyncio.to_thread(node.process.wait, 60.0)
             await node.start()
+            stage.balancer.healthy.add(node.port)  # a deploy goes on when the balancer knows
         ended.set()
         await calling
         while not all(part.placed.over for part in parts):  # noqa: ASYNC110 - they end by themselves
