@@ -13,6 +13,8 @@ from gateway.wire.media_stream import Media, Start
 
 _PIECE: Final = 2 * FRAME
 """Of what was kept, to a message: sockets go on holding as much memory as their largest message took."""
+_TAIL_S: Final = 0.5
+"""Silence that is kept behind words: an agent needs some to know that they are over."""
 _MOST_KEYS: Final = 64
 _KEYS_A_SECOND: Final = 15.0
 """The shortest tone and pause that a telephone line carries make some ten keys a second."""
@@ -35,6 +37,7 @@ class CallerLeg:
         self._gap_s = limits.media_gap_s
         self._early: deque[bytes] = deque()
         self._early_size = 0
+        self._early_from = 0.0
         self._filter = CallerToAgent()
         self._arrivals = Arrivals()
         self._backlog = Backlog(limits.late_media_ms)
@@ -71,10 +74,17 @@ class CallerLeg:
         return self._filter.feed(passed) if passed else b""
 
     def keep(self, media: Media, now: float) -> None:
-        """Store a frame until the agent has joined, forgetting the oldest past the bound."""
+        """Store a frame until the agent has joined, forgetting the oldest past the bound.
+
+        Words are not forgotten for the silence behind them, of which only the beginning is stored.
+        """
         self._backlog.begin()
         audio = self._take(media, now)
-        if not audio:
+        if not self._early:
+            self._early_from = now
+        spoke_at = self._voice.at
+        over = spoke_at is not None and self._early_from <= spoke_at < now - _TAIL_S
+        if over or not audio:
             return
         self._early.append(audio)
         self._early_size += len(audio)

@@ -1,5 +1,6 @@
 """The caller's leg by itself: keys, pauses, and what is counted."""
 
+import numpy as np
 import pytest
 
 from gateway.bridge.caller import CallerLeg
@@ -9,9 +10,9 @@ from tests.unit.bridge_line import START
 from tests.unit.bridge_talk import STOP, key, live
 
 
-def frame(number: int) -> Media:
-    """A frame in its place."""
-    return Media(b"\xff" * 160, number, number * 20)
+def frame(number: int, fill: int = 0xFF) -> Media:
+    """A frame in its place; of silence, unless something else fills it."""
+    return Media(bytes([fill]) * 160, number, number * 20)
 
 
 def opened() -> CallerLeg:
@@ -103,6 +104,28 @@ def test_what_was_kept_goes_two_frames_at_a_time() -> None:
         leg.keep(frame(number + 1), number * 0.02)
     assert [len(piece) // 48 for piece in leg.kept()] == [40, 40, 20]
     assert leg.kept() == []
+
+
+def test_words_that_nobody_heard_are_not_forgotten_for_the_silence_behind_them() -> None:
+    leg = opened()
+    for number in range(1, 31):
+        leg.keep(frame(number, 0x10), number * 0.02)
+    for number in range(31, 200):
+        leg.keep(frame(number), number * 0.02)
+    kept = np.frombuffer(b"".join(leg.kept()), "<i2")
+    words = int(np.count_nonzero(np.abs(kept) > 1000)) / 24
+    assert 450 < words < 620
+    assert len(kept) / 24 <= 1000
+
+
+def test_the_newest_words_are_kept_of_two() -> None:
+    leg = opened()
+    for number in range(1, 200):
+        spoken = number <= 40 or 120 <= number <= 160
+        leg.keep(frame(number, 0x10 if spoken else 0xFF), number * 0.02)
+    kept = np.frombuffer(b"".join(leg.kept()), "<i2")
+    assert int(np.count_nonzero(np.abs(kept[: len(kept) * 3 // 5]) > 1000)) / 24 > 400
+    assert len(kept) / 24 <= 1000
 
 
 def test_a_burst_is_passed_on_bit_by_bit() -> None:
