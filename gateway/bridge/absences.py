@@ -133,7 +133,7 @@ class Absences(Continuity):
                 "the session ended while the caller was away", now, caller_waits=True
             )
         if self._agent is AgentLeg.JOINING:
-            self._await_agent(now, self._limits.gap_noise_s, self._limits.gap_phrase_s)
+            self._await_agent(now)
         elif self._speech.playout.idle:  # the line was dead before it was given up: it sounds alive at once
             self._air.owe(Owed.ANSWER, now)
             self._filler.begin(now, now + self._limits.answer_filler_s, yields=True)

@@ -60,11 +60,15 @@ class Continuity(Core):
         unheard = "" if waits else self._cut_off
         return Past(lines, self._requests.desk.traces(), unheard, caller_waits=waits)
 
-    def _await_agent(self, now: float, noise_s: float, phrase_s: float) -> None:
+    def _await_agent(self, now: float, noise_s: float | None = None, phrase_s: float | None = None) -> None:
         """The caller is on the line, and no agent is: let them hear that they are not alone."""
+        limits = self._limits
         self._recovery.waits(now)
         quiet = now if self._filler.running else max(now, self._speech.playout.plays_until)
-        self._filler.begin(quiet + noise_s, quiet + phrase_s)
+        self._filler.begin(
+            quiet + (limits.gap_noise_s if noise_s is None else noise_s),
+            quiet + (limits.gap_phrase_s if phrase_s is None else phrase_s),
+        )
 
     def _agent_joined(self, event: SessionStarted, now: float) -> list[Command]:
         if self._agent is not AgentLeg.JOINING:
@@ -157,7 +161,7 @@ class Continuity(Core):
         if self.report.session_id is None:
             commands = self._join(self._take_up(), now)
             if self._phase is Phase.JOINING:
-                self._await_agent(now, self._limits.gap_noise_s, self._limits.gap_phrase_s)
+                self._await_agent(now)
         else:
             past = self._past(caller_waits=caller_waits)
             self._requests.orphan()
@@ -168,8 +172,7 @@ class Continuity(Core):
                 self._missing = True
                 commands.append(Tell(AgentMissed(self._recovery.epoch, reason)))
             if self._phase is Phase.LIVE:
-                phrase_s = _PATIENT_S if past.repeat else self._limits.gap_phrase_s
-                self._await_agent(now, self._limits.gap_noise_s, phrase_s)
+                self._await_agent(now, phrase_s=_PATIENT_S if past.repeat else None)
         return commands
 
     def _past(self, *, caller_waits: bool) -> Past:

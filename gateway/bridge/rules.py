@@ -44,20 +44,16 @@ class Rules(Absences):
         commands = self._speech.open(now)
         if self._agent is AgentLeg.LOST:
             return commands + self._be_sorry(Ending.AGENT_UNAVAILABLE, self.report.detail, now)
-        if self._agent is AgentLeg.JOINING:
-            self._await_first(now)
+        if self._agent is AgentLeg.JOINING and self._history.lines():  # another process spoke with them
+            self._await_agent(now)
+        elif self._agent is AgentLeg.JOINING:
+            self._await_agent(now, self._limits.start_noise_s, self._limits.start_phrase_s)
         else:
             self._go_live(now)
             self._expect_words(now)
         if self._agent is AgentLeg.ENDED:
             self._say_farewell(Finale.AGENT_ENDED, now)
         return commands
-
-    def _await_first(self, now: float) -> None:
-        """The caller is there before the agent. Behind words that another process spoke, that is a gap."""
-        limits, goes_on = self._limits, bool(self._history.lines())
-        noise_s = limits.gap_noise_s if goes_on else limits.start_noise_s
-        self._await_agent(now, noise_s, limits.gap_phrase_s if goes_on else limits.start_phrase_s)
 
     def _caller_audio(self, event: media_stream.Media, now: float) -> list[Command]:
         if self._phase in _TALKING and self._agent is _JOINED:

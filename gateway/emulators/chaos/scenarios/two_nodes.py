@@ -97,9 +97,9 @@ def _two_owners(part: CallPart) -> list[str]:
 def _judge(stage: Stage, part: CallPart, outcome: Outcome, *, victim: bool, stands_still: bool) -> None:
     one = Outcome(outcome.index)
     # Nothing tells of a node that stands still but its leases, which run out after 6 s.
-    silence, speech = (judge.SILENCE, _SPEECH)
+    silence, speech = judge.SILENCE, _SPEECH
     if victim and stands_still:
-        silence, speech = (_STILL_SILENCE, _STILL_SPEECH)
+        silence, speech = _STILL_SILENCE, _STILL_SPEECH
     if not victim:
         part.strikes.clear()
     judge.judge(stage.cast, part, one)
@@ -112,7 +112,7 @@ def _judge(stage: Stage, part: CallPart, outcome: Outcome, *, victim: bool, stan
         ]
         outcome.measure(speech, hearing.first_s(Heard.WORDS, strike.at_s, but=lost))
         for found in judge.told_right(stage.cast, part):
-            # Nobody but the process that was killed knew of a turn that was still being heard.
+            # Nobody but the process that was killed knew of what it had not written yet.
             unwritten = found.endswith("the new session was not told")
             (outcome.missed if unwritten else outcome.troubles).append(f"call {part.number}: {found}")
         if one.ending != judge.WENT_ON:
