@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from gateway.calls.carrier import Scripts
 from gateway.calls.documents import Documents
 from gateway.calls.entries import happening, refused
 from gateway.calls.plan import Plan, Words
+from gateway.calls.remembered import Remembered
 from gateway.calls.tenure import Ended
 from gateway.calls.tickets import Tickets
 from gateway.errors import TicketRefused
@@ -33,7 +34,6 @@ from gateway.wire import twiml
 from gateway.wire.call_status import CallStatus
 from gateway.wire.media_stream import Start
 
-_FINISHED_KEPT: Final = 10_000  # most of whose answers are the same text, kept once
 _RECENT_KEPT: Final = 200
 _ALIVE: Final = frozenset({CallStatus.RINGING, CallStatus.IN_PROGRESS})
 
@@ -44,6 +44,7 @@ class Standing(StrEnum):
     NEW = "new"
     LIVE = "live"
     FINISHED = "finished"
+    MISSED = "missed"  # its end was told before its beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,7 @@ class Registry:
         self._live: dict[CallSid, _Admitted] = {}
         self._invited: dict[CallId, _Invited] = {}
         self._sids: dict[CallId, CallSid] = {}
-        self._finished: OrderedDict[CallSid, Ended] = OrderedDict()
-        self._refused: deque[CallSid] = deque(maxlen=_RECENT_KEPT)
+        self._past = Remembered()
         self._tickets = Tickets()
         self._group: asyncio.TaskGroup | None = None
         self._draining = False
@@ -94,7 +94,9 @@ class Registry:
         """What is known of a call."""
         if call_sid in self._live:
             return Standing.LIVE
-        return Standing.FINISHED if call_sid in self._finished else Standing.NEW
+        if self._past.ended(call_sid):
+            return Standing.FINISHED
+        return Standing.MISSED if self._past.missed(call_sid) else Standing.NEW
 
     def refusal(self, call_sid: CallSid | None = None) -> Refusal | None:
         """Why a new call, or this one of those that wait, would not be taken now."""
@@ -140,18 +142,17 @@ class Registry:
         if call is not None:
             call.feed(TakenOver())
 
-    def ended(self, call_sid: CallSid) -> Ended:
-        """How a finished call ended."""
-        return self._finished[call_sid]
+    def ended(self, call_sid: CallSid) -> Ended | None:
+        """How a call ended, if it was one of this process."""
+        return self._past.ended(call_sid)
 
     def _ticket(self, call_id: CallId) -> str:
         return self._tickets.issue(call_id, asyncio.get_running_loop().time())
 
     def turn_away(self, plan: Plan, call_sid: CallSid, reason: str) -> None:
         """Write down a call that is not taken, once, however often Twilio asks."""
-        if call_sid in self._refused:
+        if not self._past.refuse(call_sid):
             return
-        self._refused.append(call_sid)
         office = self._means.office
         office.put(refused(plan, call_sid, reason, office.clock.at(time.monotonic())))
 
@@ -239,6 +240,8 @@ class Registry:
             self._live[call_sid].call.picked_up()
         elif status.final and call_sid in self._live:
             self._live[call_sid].call.feed(CarrierEnded(status.value))
+        elif status.final:
+            self._past.miss(call_sid)
 
     def verdict(self, call_sid: CallSid, answered_by: AnsweredBy) -> None:
         """Twilio says who answered a call we placed."""
@@ -250,9 +253,10 @@ class Registry:
 
     def note(self, call_sid: CallSid, kind: str, data: Json) -> None:
         """Write down what happened to a call outside its stream, live or lately over."""
-        admitted, ended, office = self._live.get(call_sid), self._finished.get(call_sid), self._means.office
-        call_id = admitted.call.plan.call_id if admitted else ended.call_id if ended else None
+        live, ended = self._live.get(call_sid), self._past.ended(call_sid)
+        call_id = live.call.plan.call_id if live else ended.call_id if ended else None
         if call_id is not None:
+            office = self._means.office
             office.put(happening(call_id, kind, office.clock.at(time.monotonic()), data))
 
     def transferred(self, call_sid: CallSid, event: TransferOver) -> str | None:
@@ -298,8 +302,6 @@ class Registry:
             del self._live[call.call_sid]
             self._sids.pop(call.plan.call_id, None)
             self._finish(call)
-            while len(self._finished) > _FINISHED_KEPT:
-                self._finished.popitem(last=False)
             self.recent.append((call.call_sid, call.report))
             self._means.metrics.live.set(len(self._live))
 
@@ -315,7 +317,7 @@ class Registry:
         """Keep how a call ended: Twilio may ask, or tell more of it."""
         falls_back, said = call.report.falls_back, call.report.sorry_said
         answer = self._documents.fallback(call.plan, said=said) if falls_back else twiml.hang_up()
-        self._finished[call.call_sid] = Ended(call.plan.call_id, sys.intern(answer), call.handed)
+        self._past.end(call.call_sid, Ended(call.plan.call_id, sys.intern(answer), call.handed))
         if not call.handed:
             self._tenure.over(call.plan.call_id, falls_back=falls_back)
 

@@ -96,8 +96,13 @@ class Succession:
         except (StoreError, TimeoutError) as error:
             self._log.warning("call can't be taken over", call_sid=call_sid, error=str(error))
             return None
-        if estate.registry.standing(call_sid) is Standing.LIVE:  # Twilio asked twice
+        standing = estate.registry.standing(call_sid)
+        if standing is Standing.LIVE:  # Twilio asked twice
             return estate.registry.reopen(estate.registry.call_id(call_sid))
+        if standing is Standing.MISSED:  # it ended meanwhile
+            if lease is not None and lease.state is not State.OVER:
+                await self._gone(lease)
+            return twiml.hang_up()
         if lease is None:
             return self._begin(call_id, progress, origin)
         try:

@@ -113,11 +113,12 @@ class Hooks:
                 return registry.document(call_sid)
             case Standing.FINISHED:
                 return twiml.hang_up()
-            case Standing.NEW:
+            case Standing.NEW | Standing.MISSED as standing:
                 refusal = registry.refusal(call_sid)
+        over = progress.status.final or standing is Standing.MISSED
         try:
             plan = self._plans.inbound(progress, call_status.origin(fields))
-            if refusal and not progress.status.final:
+            if refusal and not over:
                 asked_around = hops >= _ASKED and refusal not in CLOSED
                 elsewhere = None if asked_around else self._documents.another(hops)
                 if elsewhere:
@@ -125,7 +126,7 @@ class Hooks:
                 waits = self._waiting.offer(call_sid, refusal, self._documents.otherwise(plan))
                 if waits:
                     return waits
-            if refusal or progress.status.final:
+            if refusal or over:
                 return self._turn_away(plan, call_sid, refusal or "over")
             self._waiting.left(call_sid, "admitted")
             return registry.admit(plan, call_sid)
@@ -149,13 +150,13 @@ class Hooks:
     async def _after(self, call_id: CallId | None, hops: int, fields: Form) -> str:
         progress = call_status.call_progress(fields)
         call_sid, registry = progress.call_sid, self._registry
-        if progress.status.final:
+        standing, ended = registry.standing(call_sid), registry.ended(call_sid)
+        if progress.status.final or standing is Standing.MISSED:
             return twiml.hang_up()
-        standing = registry.standing(call_sid)
         if standing is Standing.LIVE and not registry.still:
             return registry.reopen(registry.call_id(call_sid))
-        if standing is Standing.FINISHED and not registry.ended(call_sid).handed:
-            return registry.ended(call_sid).answer
+        if ended is not None and not ended.handed:
+            return ended.answer
         if call_id is None:
             return self._documents.fallback()
         passing = registry.draining or registry.still

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ async def test_a_database_that_does_not_answer_keeps_nobody_waiting(tmp_path: Pa
         talk = await rig.conversation()
         await until(lambda: rig.gateway.parts.keeper and rig.gateway.parts.keeper.confirmed)
         path = tmp_path / "gateway.db"
-        with sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False) as other:
+        opened = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        with closing(opened) as other:
             await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")
             speak(talk.session, "one", words(1, 0.5))
             await talk.line.wait_heard(0.4)  # live calls have no need of it

@@ -160,8 +160,8 @@ async def test_a_repeated_webhook_gets_the_same_document_and_no_second_session()
 async def test_status_callbacks_may_come_twice_late_and_in_any_order() -> None:
     async with running_gateway() as rig, Hand.at(rig) as hand:
         sid = new_call_sid()
-        for status in ["completed", "ringing"]:  # of a call nobody knows
-            assert (await hand.post("/twilio/status", call_form(sid, CallStatus=status))).status_code == 200
+        for of, status in [(new_call_sid(), "completed"), (sid, "ringing")]:  # of calls nobody knows
+            assert (await hand.post("/twilio/status", call_form(of, CallStatus=status))).status_code == 200
         ticket = await hand.voice(sid)
         async with hand.stream(sid, ticket):
             for status in ["in-progress", "initiated", "ringing", "in-progress", "nonsense", ""]:
@@ -173,6 +173,19 @@ async def test_status_callbacks_may_come_twice_late_and_in_any_order() -> None:
                 assert answer.status_code == 200
             await until(lambda: rig.gateway.registry.idle)
         assert rig.metric("calls_ended_total", ending="caller_hung_up", by="caller") == 1
+
+
+async def test_a_call_whose_end_is_told_before_its_beginning_is_not_carried() -> None:
+    async with running_gateway() as rig, Hand.at(rig) as hand:
+        sid = new_call_sid()
+        await hand.post("/twilio/status", call_form(sid, CallStatus="canceled"))
+        for _ in range(2):  # Twilio repeats a request whose answer it did not get
+            answer = await hand.post(VOICE, call_form(sid))
+            assert (answer.status_code, "<Stream" in answer.text) == (200, False)
+        again = await hand.post("/twilio/after?h=0&c=0", call_form(sid, CallStatus="in-progress"))
+        assert "<Hangup" in again.text
+        assert nothing_happened(rig)
+        assert rig.metric("calls_refused_total", reason="over") == 2
 
 
 async def test_a_stream_that_failed_ends_its_call_at_once() -> None:

@@ -51,6 +51,7 @@ class Plan:
         behaviour: How their service behaves.
         settings: Of the gateway, besides those that join it to the rest.
         nodes: How many gateways there are, behind one address.
+        keep_alive: Whether webhooks share connections, where there is one gateway.
         calls: How many calls are placed where a scenario is one of many calls.
         vatel_port: Where the emulated Vatel is reached; 0 for any.
         twilio_port: Where the emulated Twilio is.
@@ -63,6 +64,7 @@ class Plan:
     behaviour: Behaviour = field(default_factory=lambda: Behaviour(token_delay_s=0.3, start_delay_s=0.1))
     settings: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 1
+    keep_alive: bool = True
     calls: int = 1
     vatel_port: int = 0
     twilio_port: int = 0
@@ -194,7 +196,7 @@ def _twilio(plan: Plan, calls_url: str, helpers_url: str) -> TwilioEmulator:
         auth_token=plan.auth_token,
         numbers={plan.number: phone},
         dial={HUMAN: _PERSON, STANDBY_NUMBER: _PERSON},
-        conduct=Conduct(reach=detour(base, calls_url), keep_alive=plan.nodes == 1),
+        conduct=Conduct(reach=detour(base, calls_url), keep_alive=plan.keep_alive and plan.nodes == 1),
     )
 
 
