@@ -243,6 +243,8 @@ class Continuity(Core):
             air.owe(Owed.ANSWER, now)
         elif playout.idle and air.owed is Owed.NOTHING and self._speech.unfinished:
             air.owe(Owed.REST, now)
+        elif playout.idle and air.owed is Owed.NOTHING and self._speech.promised and not self._interrupted:
+            air.owe(Owed.HOPED, now)
         if playout.idle:
             self._talks_since = None
 
@@ -305,7 +307,7 @@ class Continuity(Core):
             self._doubted = True
             self._listen(now)
             playout = self._speech.playout
-            if self._air.owed is Owed.NOTHING and self._speech.promised and playout.idle:
+            if self._air.owed in (Owed.NOTHING, Owed.HOPED) and self._speech.promised and playout.idle:
                 self._air.owe(Owed.REST, playout.idle_since)
         return []
 

@@ -16,13 +16,14 @@ class Owed(Enum):
     GREETING = auto()
     ANSWER = auto()
     REST = auto()  # of what it is saying
+    HOPED = auto()  # the same, of an agent that has yet to say that a turn is over, and may never do so
     TOOL = auto()  # an answer, for which it waits for a tool itself
     NOTICE = auto()  # that the caller spoke, as we hear it; it may have been a noise, so no more than a word
 
 
 _APART = (Owed.NOTHING, Owed.TOOL, Owed.NOTICE)
 """Before and behind these, the caller waits anew."""
-_LONG = (Owed.ANSWER, Owed.NOTICE)
+_LONG = (Owed.ANSWER, Owed.NOTICE, Owed.HOPED)
 """For these, words are late: an agent that is only slow should not have to be heard behind them."""
 
 
@@ -74,7 +75,7 @@ class DeadAir:
                 wait_s = self._greeting[0]
             case Owed.REST:
                 wait_s = self._rest[0]
-            case Owed.ANSWER | Owed.NOTICE:
+            case Owed.ANSWER | Owed.NOTICE | Owed.HOPED:
                 wait_s = self._answer[0]
             case _:
                 assert_never(self._owed)
@@ -87,7 +88,7 @@ class DeadAir:
                 return None
             case Owed.GREETING:
                 return self._since + self._greeting[1]
-            case Owed.REST | Owed.ANSWER:
+            case Owed.REST | Owed.HOPED | Owed.ANSWER:
                 return self._since + self._answer[1]
             case _:
                 assert_never(self._owed)

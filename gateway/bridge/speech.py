@@ -41,6 +41,7 @@ class AgentSpeech:
         self._repeated: TurnId | None = None
         self._tells_finals = False  # this agent says when a turn is over
         self._will_tell = False  # and this one has said that it was not
+        self._forgets = False  # and yet began another turn then: it never says when one is over
         self.first_audio_ms: float | None = None
         self.late_chunks = 0
         self.dropped = 0
@@ -67,7 +68,8 @@ class AgentSpeech:
     @property
     def promised(self) -> bool:
         """Whether more is to come by the agent's messages; some never say that a turn is over."""
-        return (self._tells_finals or self._will_tell) and self._turns.speaking
+        tells = self._tells_finals or (self._will_tell and not self._forgets)
+        return tells and self._turns.speaking
 
     @property
     def deadline(self) -> float | None:
@@ -118,7 +120,10 @@ class AgentSpeech:
         if turn is None:
             self.late_chunks += 1
             return []
-        commands = [] if turn is self._playing else self.end(now)
+        commands = []
+        if turn is not self._playing:
+            self._forgets = self._forgets or self._playing is not None
+            commands = self.end(now)
         self._playing, turn.spoken = turn, False
         if turn.began_at is None:
             self._begin(turn, now)
@@ -160,7 +165,7 @@ class AgentSpeech:
         """
         self._session = f"{epoch}:"
         self._repeating, self._repeated = repeating, None
-        self._tells_finals = self._will_tell = False
+        self._tells_finals = self._will_tell = self._forgets = False
 
     def suspend(self, now: float) -> None:
         """The stream is gone; what is said waits for another one."""

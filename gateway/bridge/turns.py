@@ -216,14 +216,15 @@ class Turns:
     def _report(self, turn: Turn) -> TurnReport:
         text = turn.text
         at = self._heard_characters(turn, text, turn.heard)
+        unheard = text[at:].strip()
         return TurnReport(
             turn_id=turn.id,
             spoken_ms=turn.received / BYTES_PER_MS,
             heard_ms=turn.heard / BYTES_PER_MS,
             proved_ms=turn.proved / BYTES_PER_MS,
-            cut=turn.cut or turn.heard < turn.received or (turn.broken and at < len(text)),
+            cut=turn.cut or turn.heard < turn.received or bool(unheard),
             heard_text=text[:at].strip(),
-            cut_text=text[at:].strip(),
+            cut_text=unheard,
             began_at=turn.began_at,
             agent_ms=turn.agent_ms,
         )

@@ -1,6 +1,7 @@
 """``vatel-gateway chaos``: break what calls depend on, and measure what callers hear."""
 
 import asyncio
+import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
@@ -153,6 +154,7 @@ def _batches(chosen: list[Scenario], *, together: bool) -> list[list[Scenario]]:
 def _run(
     runs: list[tuple[Scenario, Profile, Plan | None]], seed: int, only: list[int], console: Console
 ) -> list[Report]:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what is broken on purpose is no news
     done, total = 0, sum(len(only) or profile.n for _, profile, _ in runs)
     names = ", ".join(each.name for each, _, _ in runs)
 

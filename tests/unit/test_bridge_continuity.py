@@ -541,6 +541,33 @@ def test_a_first_turn_that_stands_still_at_a_session_that_may_be_dead_is_filled(
     assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"] * says_so
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_first_turn_that_stands_still_is_waited_for_and_then_the_agent_is_lost(says_so: bool) -> None:
+    drive = Drive()
+    drive.feed(agent_session.ResponseText(TurnId("one"), LONG, True))
+    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(200), is_final=False, says_so=says_so))
+    drive.wait(2.5)
+    assert drive.told(SilenceFilled) == []
+    drive.wait(0.4)
+    assert [note.clip for note in drive.told(SilenceFilled)] == ["one_moment"] * says_so
+    drive.wait(5.5)
+    assert len(drive.all(JoinAgent)) == 1 + says_so
+    if says_so:  # the next one says the rest
+        assert past(drive).unheard
+
+
+def test_the_caller_of_an_agent_that_never_says_that_a_turn_is_over_is_told_nothing() -> None:
+    drive = Drive()
+    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(200), is_final=False, says_so=True))
+    drive.wait(1.0)
+    drive.feed(agent_session.SpeechStarted())
+    drive.wait(4.0)  # the caller speaks
+    drive.feed(agent_session.SpeechStopped())
+    drive.feed(agent_session.ResponseAudio(TurnId("two"), pcm(200), is_final=False, says_so=True))
+    drive.wait(20.0)
+    assert (drive.told(SilenceFilled), len(drive.all(JoinAgent))) == ([], 1)
+
+
 def test_a_short_noise_is_no_word_of_the_callers() -> None:
     drive = Drive()
     for sequence in range(1, 301):

@@ -285,7 +285,7 @@ class Call(RuleBasedStateMachine):
                 TAIL,
             )  # a call that ends does not flush the filter
             assert report.proved_ms <= report.heard_ms <= len(turn.sent) / MS
-            # Of a turn whose agent was lost, words may be missing that were written and never spoken.
+            # Of a turn that is not over, words may be missing that were written and never spoken.
             assert report.cut == (report.heard_ms < report.spoken_ms or turn.cut or bool(report.cut_text))
             if self.truth_kept:
                 assert abs(report.heard_ms * MS - world.line.heard_of[turn.name]) <= FRAME

@@ -47,6 +47,16 @@ def test_of_a_turn_cut_while_it_was_generated_the_usual_rate_of_speech_tells() -
     assert words(bridge) == [("one two three", "four five six seven eight nine ten")]
 
 
+def test_a_turn_is_cut_if_the_call_ends_before_all_its_words_were_spoken() -> None:
+    world = living()
+    world.write("a", WORDS, final=True)
+    world.say("a", pcm(900))
+    world.pass_time(2000 * MS)
+    world.feed(STOP)
+    (turn,) = world.bridge.report.turns
+    assert (turn.cut, turn.heard_ms, turn.cut_text[-3:]) == (True, turn.spoken_ms, "ten")
+
+
 def test_the_agents_own_rate_is_learnt_from_a_whole_turn() -> None:
     world = living()
     for name in ("a", "b"):
