@@ -24,7 +24,9 @@ _SETTLE_S: Final = 10.0
 """Connections to the vendors are kept alive for 5 s."""
 _ABANDONED_EVERY: Final = 10
 """The callers of every so manieth batch, the first among them, just vanish, wherever their call is."""
-_KIB: Final = "memory a call after the first fifth (KiB)"
+_WARM: Final = 8
+"""Batches until the gateway is warm: pools are full then, and code that is seldom needed was needed."""
+_KIB: Final = f"memory a call after {_WARM * BATCH:,} (KiB)"
 _MORE: Final = "descriptors more"
 _LEFT: Final = "calls left after 10 s"
 _LEASES: Final = "leases left after 10 s"
@@ -87,9 +89,8 @@ async def after(stage: Stage, outcomes: list[Outcome]) -> None:
     await asyncio.sleep(_SETTLE_S)
     node, last, end = stage.nodes[0], outcomes[-1], Outcome(-1)
     await _write_down(stage, end)
-    warm = outcomes[len(outcomes) // 5]
-    calls = BATCH * (len(outcomes) - 1 - len(outcomes) // 5)
-    if calls > 0:
+    if (calls := BATCH * (len(outcomes) - 1 - _WARM)) > 0:
+        warm = outcomes[_WARM]
         last.measure(_KIB, _more("memory (MiB)", warm, end) * 1024 / calls)
         last.measure(_MORE, _more("descriptors", warm, end))
         last.measure(_FILES, _more("files", warm, end))
