@@ -1,10 +1,11 @@
 """What a call costs, and how many a core carries: ``python -m tests.bench.capacity [--calls N --seconds S]``.
 
-The gateway, with records and without, is compared with the least a gateway of this design could cost
-(the same sockets carrying a fixed payload) and with common sample code (json, base64, ``audioop.ratecv``),
-by turns in one run, each in a process of its own on one core with the load on another, with as many calls as
-the sample bears on this machine. Then the gateway carries ever more calls, by turns with the limit, which
-shows what of it is the machine. Where a machine can't carry so many, that is a figure missed.
+The gateway, with records and without, is compared with the least a gateway of this design could cost (the
+same sockets carrying a fixed payload), with these and the sound of it (the gateway's codecs, and nothing else
+of a call), and with common sample code (json, base64, ``audioop.ratecv``), by turns in one run, each in a
+process of its own on one core with the load on another, with as many calls as the sample bears here. Then the
+gateway carries ever more calls, by turns with the limit, which shows what of it is the machine. Where that
+can't carry so many, that is a figure missed.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from tests.bench import stacks
 GATEWAY = "the gateway"
 UNRECORDED = "the gateway without records"
 LIMIT = "picows+picows"
+WORK = "converting"
 SAMPLE = "examples"
 MOST_OF_LIMIT = 2.0
 MOST_OF_SAMPLE = 0.6
@@ -39,7 +41,7 @@ UNSATURATED = 0.6
 """Share of its core the sample may take: with too little time, it would be spared work the others do."""
 TOO_MANY: Final = (GatewayError, httpx.HTTPError, TimeoutError)
 """What comes of more calls than the machine carries."""
-NAMES = {LIMIT: "the limit: sockets alone", SAMPLE: "common sample code"}
+NAMES = {LIMIT: "the limit: sockets alone", WORK: "sockets and sound alone", SAMPLE: "common sample code"}
 COMMANDS = {GATEWAY: SERVE, UNRECORDED: ("tests.bench.unrecorded",)}
 PRICE, LOAD = "price", "load"
 
@@ -86,7 +88,7 @@ def bearable(given: Measure) -> int:
 
 def price_report(calls: int, given: Measure) -> list[str]:
     """The gateway beside what bounds it from below and from above."""
-    figures = rounds([GATEWAY, UNRECORDED, LIMIT, SAMPLE], calls, given)
+    figures = rounds([GATEWAY, UNRECORDED, WORK, LIMIT, SAMPLE], calls, given)
     lines = [f"{calls} calls, {given.seconds:g} s, {given.rounds} rounds by turns, medians"]
     lines += [f"{NAMES.get(subject, subject):28} {price(runs)}" for subject, runs in figures.items()]
     for ours in (GATEWAY, UNRECORDED):
@@ -94,15 +96,16 @@ def price_report(calls: int, given: Measure) -> list[str]:
             *ratio(figures, ours, LIMIT, MOST_OF_LIMIT),
             *ratio(figures, ours, SAMPLE, MOST_OF_SAMPLE),
         ]
-    return lines
+    return [*lines, *ratio(figures, WORK, LIMIT, math.inf), *ratio(figures, WORK, SAMPLE, math.inf)]
 
 
 def ratio(figures: Mapping[str, list[Figures]], ours: str, theirs: str, bound: float) -> list[str]:
     """What one costs as a multiple of another, of each round by itself: what a machine gives changes soon."""
     turns = zip(figures.get(ours, []), figures.get(theirs, []), strict=False)
     ratios = [one.cpu_ms / other.cpu_ms for one, other in turns]
+    name = NAMES.get(ours, ours)
     return (
-        [verdict(f"{ours} to {NAMES[theirs]}", statistics.median(ratios), bound, "times")] if ratios else []
+        [verdict(f"{name} to {NAMES[theirs]}", statistics.median(ratios), bound, "times")] if ratios else []
     )
 
 
@@ -153,7 +156,8 @@ def share(runs: Sequence[Figures], calls: int) -> float:
 
 
 def verdict(what: str, value: float, bound: float, unit: str) -> str:
-    return f"{what}: {value:.2f} {unit} (at most {bound:g}){'' if value <= bound else ': MISSED'}"
+    wanted = f" (at most {bound:g})" if bound < math.inf else ""
+    return f"{what}: {value:.2f} {unit}{wanted}{'' if value <= bound else ': MISSED'}"
 
 
 def main(arguments: list[str] | None = None) -> None:

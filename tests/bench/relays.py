@@ -1,7 +1,8 @@
 """The stacks compared: ``python -m tests.bench.relays STACK PORT AGENTS_URL`` serves ``/media`` on one.
 
-Three carry a fixed payload instead of the sound, so that only sockets are compared. The fourth does the
-whole work in the way of the common examples.
+Three carry a fixed payload instead of the sound, so that only sockets are compared. One does the whole work
+in the way of the common examples. And one has the gateway's codecs on the gateway's sockets read, convert and
+write every message, and does nothing else that makes a call: no marks, no ledger, no deadlines, no records.
 """
 
 import asyncio
@@ -18,8 +19,12 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import connect
 
+from gateway.audio.transcode import AgentToCaller, CallerToAgent
+from gateway.calls.caller_line import DIRECT
 from gateway.clients.agent_socket import AgentSocket
+from gateway.ids import StreamSid
 from gateway.web.socket_protocol import SocketProtocol
+from gateway.wire import agent_session, media_stream
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -77,6 +82,29 @@ async def through_picows(ws: WebSocket, agents: str) -> None:
         await agent.close()
 
 
+async def converting(ws: WebSocket, agents: str) -> None:
+    """Every message is read, converted and written, without a task or a queue between."""
+    direct, over = ws.scope["extensions"][DIRECT], asyncio.Event()
+    up, down, writer = CallerToAgent(), AgentToCaller(), media_stream.Writer(StreamSid("MZ0"))
+
+    def said(message: bytes) -> None:
+        event = agent_session.parse(message)
+        if isinstance(event, agent_session.ResponseAudio) and event.audio:
+            direct.write(writer.media(down.feed(event.audio)))
+
+    def heard(message: bytes) -> None:
+        event = media_stream.parse(message)
+        if isinstance(event, media_stream.Media):
+            agent.send(agent_session.input_audio(up.feed(event.payload)))
+
+    agent = await AgentSocket.connect(agents, on_message=said, on_lost=print)
+    try:
+        direct.listen(heard, lambda _code: over.set())
+        await over.wait()
+    finally:
+        await agent.close()
+
+
 async def as_in_examples(ws: WebSocket, agents: str) -> None:
     """json, base64 and audioop for each message, websockets client."""
     async with connect(agents, compression=None) as agent, asyncio.TaskGroup() as legs:
@@ -108,6 +136,7 @@ STACKS: dict[str, tuple[str | type[asyncio.Protocol], Relay]] = {
     "sansio+websockets": ("websockets-sansio", through_websockets),
     "sansio+picows": ("websockets-sansio", through_picows),
     "picows+picows": (SocketProtocol, through_picows),
+    "converting": (SocketProtocol, converting),
 }
 
 

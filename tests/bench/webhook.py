@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -41,8 +41,8 @@ SETTLE_S = 2.0
 FIRST_NEW = 1_000_000
 """The number of the first call beside the load's own, of which none is as high."""
 KEY = "key-of-the-first-operator"
-LISTS_A_SECOND = 4.0
-LOOKS_A_SECOND = 20.0
+LISTS = 0.2
+"""Of calls, to one webhook."""
 
 
 @dataclass
@@ -129,11 +129,11 @@ async def ask(url: str, asks: int, rate: float) -> Asker:
     # A connection is given up before the server would close it, perhaps under a request.
     limits = httpx.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=2.0)
     async with httpx.AsyncClient(trust_env=False, timeout=10.0, limits=limits) as http:
-        asker, lasts_s = Asker(http, url), asks / rate
+        asker = Asker(http, url)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(steadily(asker.call_in, asks, rate))
-            tasks.create_task(steadily(asker.look, int(lasts_s * LISTS_A_SECOND), LISTS_A_SECOND))
-            tasks.create_task(steadily(asker.see, int(lasts_s * LOOKS_A_SECOND), LOOKS_A_SECOND))
+            tasks.create_task(steadily(asker.look, int(asks * LISTS), rate * LISTS))
+            tasks.create_task(steadily(asker.see, asks, rate))
     return asker
 
 
@@ -154,7 +154,9 @@ async def asked_by_another(url: str, given: argparse.Namespace) -> bool:
 async def under_load(given: argparse.Namespace) -> bool:
     """Have calls talk while another process asks, and print; whether all was as it must be."""
     core, mine = load.core_pair()
-    port, sound = free_port(), Load(Pattern())
+    usual = Pattern()
+    pattern = replace(usual, chunks=round(usual.period * given.speaking))
+    port, sound = free_port(), Load(pattern)
     url = f"http://127.0.0.1:{port}"
     async with load.agents(sound) as agents_url, httpx.AsyncClient(trust_env=False, timeout=10.0) as http:
         settings = environment(url, agents_url, given.calls + 100) | {"GATEWAY_API_KEY": KEY}
@@ -201,6 +203,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--asks", type=int, default=400)
     parser.add_argument("--rate", type=float, default=20.0, help="webhooks a second")
+    parser.add_argument("--speaking", type=float, default=0.8, help="the share of its time an agent speaks")
     parser.add_argument("--ask", metavar="URL", help=argparse.SUPPRESS)
     given = parser.parse_args()
     gc.disable()  # this program's pauses are no answer times
