@@ -59,7 +59,9 @@ async def test_callers_move_up_in_the_order_in_which_they_came_and_hear_so() -> 
             await call.stream(20)
             assert all(not later.lines for later in waiting[number:])
             await call.hang_up()
-        assert [text[-2] for text in said(waiting[2])] == ["3", "2", "1"][: len(said(waiting[2]))]
+        heard = [text[-2] for text in said(waiting[2])]  # not each place: one may be left before it is told
+        assert heard[0] == "3"
+        assert heard == sorted(set(heard), reverse=True)
         assert said(waiting[0]) == ["All lines are busy. You are number 1."]
 
 
