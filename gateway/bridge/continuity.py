@@ -241,10 +241,11 @@ class Continuity(Core):
             air.owe(Owed.TOOL, now)
         elif air.owed is Owed.TOOL and not desk.busy:
             air.owe(Owed.ANSWER, now)
-        elif playout.idle and air.owed is Owed.NOTHING and self._speech.unfinished:
-            air.owe(Owed.REST, now)
-        elif playout.idle and air.owed is Owed.NOTHING and self._speech.promised and not self._interrupted:
-            air.owe(Owed.HOPED, now)
+        elif playout.idle and air.owed is Owed.NOTHING:
+            if self._speech.unfinished:
+                air.owe(Owed.REST, now)
+            elif self._speech.promised and not self._interrupted:
+                air.owe(Owed.HOPED, now)
         if playout.idle:
             self._talks_since = None
 

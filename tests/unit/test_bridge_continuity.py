@@ -28,6 +28,12 @@ def joins(drive: Drive) -> list[Past | None]:
     return [join.past for join in drive.all(JoinAgent)]
 
 
+def begin_first(drive: Drive, ms: int, *, says_so: bool) -> None:
+    """The first turn, with all of its words and so much of its audio."""
+    drive.feed(agent_session.ResponseText(TurnId("one"), LONG, True))
+    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(ms), is_final=False, says_so=says_so))
+
+
 def past(drive: Drive) -> Past:
     """What the newest session is told."""
     newest = joins(drive)[-1]
@@ -97,8 +103,7 @@ def test_what_was_said_whole_before_is_heard_whole() -> None:
 @pytest.mark.parametrize("says_so", [True, False])
 def test_a_first_turn_is_only_known_to_be_unfinished_if_the_agent_says_so(says_so: bool) -> None:
     drive = Drive()
-    drive.feed(agent_session.ResponseText(TurnId("one"), LONG, True))
-    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(800), is_final=False, says_so=says_so))
+    begin_first(drive, 800, says_so=says_so)
     drive.wait(3.0)
     drive.feed(LOST)
     assert (past(drive).repeat == LONG, bool(past(drive).unheard)) == (not says_so, says_so)
@@ -544,8 +549,7 @@ def test_a_first_turn_that_stands_still_at_a_session_that_may_be_dead_is_filled(
 @pytest.mark.parametrize("says_so", [True, False])
 def test_a_first_turn_that_stands_still_is_waited_for_and_then_the_agent_is_lost(says_so: bool) -> None:
     drive = Drive()
-    drive.feed(agent_session.ResponseText(TurnId("one"), LONG, True))
-    drive.feed(agent_session.ResponseAudio(TurnId("one"), pcm(200), is_final=False, says_so=says_so))
+    begin_first(drive, 200, says_so=says_so)
     drive.wait(2.5)
     assert drive.told(SilenceFilled) == []
     drive.wait(0.4)
