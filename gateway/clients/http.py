@@ -138,7 +138,9 @@ async def ask(
                 body += chunk
                 if len(body) > largest_body:
                     raise VendorGarbled(f"{vendor} answered with more than {largest_body} bytes")
-            return Answer(response.status_code, bytes(body), response.headers)
+        # What was read refers to its response, and would be left to the collector with it.
+        response.stream = httpx.ByteStream(b"")
+        return Answer(response.status_code, bytes(body), response.headers)
     except _TROUBLE as error:
         failure = _failure(error, vendor, deadline_s)
     # Raised out here, where httpx's error is over: that one holds the request with its headers and body.

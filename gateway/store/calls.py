@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import E164, AgentId, CallSid, SessionId
@@ -14,7 +15,7 @@ from gateway.store.cursors import Cursor
 from gateway.store.identifiers import CallId, KeyId, made_at
 from gateway.store.models import calls
 from gateway.store.records import CallChange, Direction, Json, Status, Via
-from gateway.store.statements import insert
+from gateway.store.statements import Changes, Offered, insert
 from gateway.store.statements import put as put_rows
 
 LARGEST_PAGE: Final = 200
@@ -100,13 +101,11 @@ async def put(connection: AsyncConnection, change: CallChange) -> None:
         if value is not None and name != "call_id":
             row[name] = tidy.text(value) if isinstance(value, str) else value
             row[name] = tidy.document(value) if isinstance(value, dict) else row[name]
-    changes = _guards(row)
     row["id"] = change.call_id
-    if "created_at" not in row:
-        # Only if the first change was lost: nothing may overwrite what is known better.
+    made_up = "created_at" not in row
+    if made_up:  # only if the first change was lost
         row["created_at"] = made_at(change.call_id) or datetime.now(UTC)
-        changes["created_at"] = calls.c.created_at
-    await put_rows(connection, calls, ["id"], [row], changes)
+    await put_rows(connection, calls, ["id"], [row], _guards(change.status, made_up=made_up))
 
 
 async def make(connection: AsyncConnection, call_id: CallId) -> None:
@@ -115,27 +114,40 @@ async def make(connection: AsyncConnection, call_id: CallId) -> None:
     await connection.execute(insert(connection, calls).values(**row).on_conflict_do_nothing())
 
 
-def _guards(row: dict[str, object]) -> dict[str, ColumnElement[object]]:
-    """What a change must not undo, whichever process comes second."""
-    changes: dict[str, ColumnElement[object]] = {}
-    if "status" in row:
-        new = Status(str(row["status"]))
-        kept = [each.value for each in Status if each.rank > new.rank or (each.final and new.final)]
-        changes["status"] = case((calls.c.status.in_(kept), calls.c.status), else_=new.value)
-    # Twilio's callback says how the greeting ended; its record of the call, read later, "machine" alone.
-    # What the bridge measured stands before the whole seconds of Twilio's.
-    for name in ("ending", "ended_by", "answered_by", "duration_ms"):
-        if name in row:
-            changes[name] = func.coalesce(calls.c[name], row[name])
-    for at, name in enumerate(_STEPS):
-        if name in row:
-            changes[name] = func.coalesce(calls.c[name], _not_before(row[name], ("created_at", *_STEPS[:at])))
-    return changes
+@lru_cache
+def _guards(status: Status | None, *, made_up: bool) -> Changes:
+    """What a change must not undo, whichever process comes second.
+
+    Args:
+        status: What it says of the call's.
+        made_up: Whether the call's beginning is only guessed.
+    """
+
+    def guarded(new: Offered) -> dict[str, ColumnElement[object]]:
+        changes: dict[str, ColumnElement[object]] = {}
+        if made_up:
+            changes["created_at"] = calls.c.created_at
+        if status is not None:
+            kept = [each.value for each in Status if each.rank > status.rank or (each.final and status.final)]
+            changes["status"] = case((calls.c.status.in_(kept), calls.c.status), else_=new.status)
+        # Twilio's callback says how the greeting ended; its record of the call, read later, "machine" alone.
+        # What the bridge measured stands before the whole seconds of Twilio's.
+        for name in ("ending", "ended_by", "answered_by", "duration_ms"):
+            if name in new:
+                changes[name] = func.coalesce(calls.c[name], new[name])
+        for at, name in enumerate(_STEPS):
+            if name in new:
+                changes[name] = func.coalesce(
+                    calls.c[name], _not_before(new[name], ("created_at", *_STEPS[:at]))
+                )
+        return changes
+
+    return guarded
 
 
-def _not_before(time: object, names: Sequence[str]) -> ColumnElement[object]:
+def _not_before(time: ColumnElement[object], names: Sequence[str]) -> ColumnElement[object]:
     """A time, or that of the latest of the steps before it: the carrier tells times in whole seconds."""
-    latest: ColumnElement[object] = literal(time, calls.c.created_at.type)
+    latest = time
     for name in names:
         latest = case((calls.c[name] > latest, calls.c[name]), else_=latest)
     return latest

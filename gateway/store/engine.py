@@ -26,6 +26,10 @@ class EngineLimits:
     statement_s: float = 5.0
 
 
+_SQLITE: Final = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-256")
+"""For each connection. Pages the kernel has anyway are not kept in two more MiB of each connection's own."""
+
+
 def make(address: Address, limits: EngineLimits) -> AsyncEngine:
     """Make an engine; nothing is opened yet."""
     engine = create_async_engine(
@@ -73,7 +77,7 @@ def _sqlite_arguments(limits: EngineLimits) -> dict[str, Any]:
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in _SQLITE:
             cursor.execute(f"PRAGMA {pragma}")
     except Exception:
         # The pool never sees this connection, so nobody else would end its thread.

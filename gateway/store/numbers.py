@@ -5,14 +5,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import E164, AgentId
 from gateway.store import tidy
 from gateway.store.models import numbers
 from gateway.store.records import Json
+from gateway.store.statements import Offered
 from gateway.store.statements import put as put_rows
 
 MOST: Final = 10_000
@@ -63,7 +64,11 @@ async def put(connection: AsyncConnection, number: Number, now: datetime) -> Non
     }
     row |= {name: list(row[name]) for name in _TUPLES if row[name] is not None}
     row |= {"created_at": now, "updated_at": now}
-    await put_rows(connection, numbers, ["number"], [row], {"created_at": numbers.c.created_at})
+    await put_rows(connection, numbers, ["number"], [row], _kept)
+
+
+def _kept(_new: Offered) -> dict[str, ColumnElement[object]]:
+    return {"created_at": numbers.c.created_at}
 
 
 async def get(connection: AsyncConnection, number: E164) -> Number | None:
