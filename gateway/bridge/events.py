@@ -160,3 +160,7 @@ CallerSignal = (
 )
 Signal = CallerSignal | agent_session.Message | ShellEvent
 Event = media_stream.Media | Signal
+
+
+def ignore(_event: Event) -> None:
+    """Take what nobody wants any more."""

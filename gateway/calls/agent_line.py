@@ -6,7 +6,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway.bridge.events import AgentDoubted, AgentLost, Event, Leg, Malformed
+from gateway.bridge.events import AgentDoubted, AgentLost, Event, Leg, Malformed, ignore
 from gateway.calls.plan import Words
 from gateway.clients.agent_socket import AgentSocket
 from gateway.clients.agent_socket_terms import LostSocket
@@ -48,12 +48,14 @@ class AgentLine:
 
     def detach(self) -> None:
         """Hear nothing more of this session: the call has another one."""
-        self._take = lambda _event: None
+        self._take = ignore
 
     async def close(self) -> None:
-        """End the session: bounded, and never raises."""
+        """End the session, of which nothing is heard then: bounded, and never raises."""
         if self._socket is not None:
             await self._socket.close()
+            self._socket = None
+        self.detach()
 
     async def _open(self, words: Words) -> AgentSocket:
         """Open a session; with a new token, once, if the first one soon turned out to be no good."""

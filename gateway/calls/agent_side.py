@@ -7,7 +7,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway.bridge.events import Briefed, Event
+from gateway.bridge.events import Briefed, Event, ignore
 from gateway.bridge.history import Past, Voice
 from gateway.calls.agent_line import AgentLine
 from gateway.calls.plan import Words
@@ -81,9 +81,10 @@ class AgentSide:
             self._line.answer(call_id, output)
 
     async def close(self) -> None:
-        """End the session: bounded, and never raises."""
+        """End the session, of which nothing is heard then: bounded, and never raises."""
         if self._line is not None:
             await self._line.close()
+        self._take = ignore
 
     async def _brief(self, words: Words, *, greets: bool) -> None:
         """Find out whether the agent speaks first, and have its own words at hand, should it be lost."""

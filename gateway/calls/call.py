@@ -75,18 +75,19 @@ class Call:
         self._scribe = Scribe(plan, means.office)
         self._loop = asyncio.get_running_loop()
         self._bridge = Bridge(plan.limits, plan.book, means.clips, plan.past)
-        self._watched = plan.callee.machines is not Mode.OFF
+        self._watch: CalleeWatch | None = None
+        if plan.callee.machines is not Mode.OFF:
+            self._watch = CalleeWatch(plan.callee, self.feed, self._speak_message, self._scribe.answered_by)
         self._agent = AgentSide(
             means.vatel,
             plan.words,
-            self._watch_agent if self._watched else self.feed,
+            self.feed if self._watch is None else self._watch.hear,
             self._log,
             book=means.book,
             language=means.language,
         )
         self._joining: asyncio.Task[None] | None = None
         self._carrier = Carrier(means.twilio, call_sid, scripts, self._log)
-        self._watch = CalleeWatch(plan.callee, self.feed, self._speak_message, self._answered_by)
         self._recording = means.recorder.open(plan.recording_name) if means.recorder and plan.record else None
         self._caller: CallerLine | None = None
         self._group: asyncio.TaskGroup | None = None
@@ -155,12 +156,13 @@ class Call:
         self._spawn(self._caller.read())
         self._spawn(self._caller.write())
         self.feed(start)
-        if self._watched:
+        if self._watch is not None:
             self._watch.answered()
 
     def verdict(self, answered_by: AnsweredBy) -> None:
         """Twilio says who answered a call we placed."""
-        self._watch.verdict(answered_by)
+        if self._watch is not None:
+            self._watch.verdict(answered_by)
 
     def feed(self, event: events.Event | None) -> None:
         """Take an event and carry out what follows from it."""
@@ -271,19 +273,12 @@ class Call:
             self._joining.cancel()
         self._joining = self._spawn(self._agent.join(past, self._scribe.told))
 
-    def _watch_agent(self, event: events.Event) -> None:
-        self.feed(event)
-        self._watch.hear(event)
-
     def _speak_message(self, done: Callable[[bytes], None]) -> None:
         async def speak(words: Words) -> None:
             done(await Message(self._means.vatel, self.plan.callee.message, self._log).speak(words))
 
         if self._agent.words is not None:
             self._spawn(speak(self._agent.words))
-
-    def _answered_by(self, answered_by: AnsweredBy) -> None:
-        self._scribe.answered_by(answered_by.value, time.monotonic())
 
     async def _run_tool(self, command: commands.RunTool) -> None:
         call, began = command.call, time.monotonic()
@@ -323,9 +318,10 @@ class Call:
 
     async def _let_go(self) -> None:
         self._set_timer(None)
-        self._watch.close()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         now = time.monotonic()
-        gateway_ms = self._caller.delay_ms if self._caller is not None else None
         if self.report.ending in OFFERED:  # before the stream closes, for then Twilio asks how to go on
             failed = self.report.ending is Ending.GATEWAY_ERROR
             self._handed = await self._means.tenure.hand_over(self.plan.call_id, failed=failed)
@@ -336,7 +332,7 @@ class Call:
             kept = ending.create_task(self._recording.close(now)) if self._recording is not None else None
         self._narrator.over(self.report, self._agent.audio_refused)
         if not self.handed:
-            self._scribe.over(self.report, gateway_ms, now)
+            self._scribe.over(self.report, self._caller.delay_ms if self._caller is not None else None, now)
         if kept is not None:  # behind the end: what is told of a recording says that the call is over
             self._scribe.recorded(kept.result(), time.monotonic())
 

@@ -33,7 +33,7 @@ class CalleeWatch:
     """One call that was placed and answered. Times are seconds of the calls' clock."""
 
     def __init__(
-        self, wanted: Callee, feed: Callable[[Event], None], speak: Speak, tell: Callable[[AnsweredBy], None]
+        self, wanted: Callee, feed: Callable[[Event], None], speak: Speak, tell: Callable[[str, float], None]
     ) -> None:
         self._mode = wanted.machines
         self._text = wanted.message
@@ -56,14 +56,15 @@ class CalleeWatch:
 
     def verdict(self, answered_by: AnsweredBy) -> None:
         """Twilio's detection came to a result; it may come before the stream does."""
-        self._tell(answered_by)
+        self._tell(answered_by.value, time.monotonic())
         if self._watch is None:
             self._early = Verdict(answered_by)
         else:
             self._see(Verdict(answered_by))
 
     def hear(self, event: Event) -> None:
-        """Take what the agent's session says of the callee."""
+        """Take what the agent's session says, hand it on, and see what it tells of the callee."""
+        self._feed(event)
         match event:
             case InputAudioTranscript(text=text, is_final=final):
                 self._see(Heard(text, final))

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gateway.bridge.events import CallerLost, Event, Leg, Malformed
+from gateway.bridge.events import CallerLost, Event, Leg, Malformed, ignore
 from gateway.calls.metrics import Metrics
 from gateway.calls.outbox import Full, Outbox
 from gateway.errors import WireError
@@ -92,7 +93,7 @@ class CallerLine:
 
     def detach(self) -> None:
         """Hear nothing more of this stream: the call has another one, or none."""
-        self._take = lambda _event: None
+        self._take = ignore
 
     async def write(self) -> None:
         """Write what is in the outbox; a peer that does not read is lost."""
@@ -130,14 +131,12 @@ class CallerLine:
         return total_s * 1000.0 / count if count else None
 
     async def close(self) -> None:
-        """Close the stream: bounded, and never raises."""
-        if self._socket.application_state is not WebSocketState.CONNECTED:
-            return
-        try:
-            async with asyncio.timeout(_CLOSE_DEADLINE_S):
-                await self._socket.close(self._close_code)
-        except (TimeoutError, *CLOSED):
-            pass
+        """Close the stream, of which nothing is heard then: bounded, and never raises."""
+        if self._socket.application_state is WebSocketState.CONNECTED:
+            with suppress(TimeoutError, *CLOSED):
+                async with asyncio.timeout(_CLOSE_DEADLINE_S):
+                    await self._socket.close(self._close_code)
+        self.detach()
 
     def _put(self, text: str, at: float) -> None:
         try:

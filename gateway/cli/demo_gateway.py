@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
@@ -58,7 +57,6 @@ async def serving(settings: Settings, bound: socket.socket) -> AsyncIterator[Gat
     guest = _Guest(server.config(gateway.app, HOST, 0, strangers=gateway.strangers))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(bound))
-        stack.callback(gc.unfreeze)  # the gateway freezes what is loaded, which must not outlive it here
         tasks = asyncio.TaskGroup()
         await tasks.__aenter__()
         # The body's own exception is kept from the group, which would wrap it.

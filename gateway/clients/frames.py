@@ -77,8 +77,9 @@ class Ears(WSListener):
         self._told.connected(transport)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """Take the end of the connection."""
-        self._told.disconnected(transport)
+        """Take the end of the connection, after which nothing more is told, and nobody kept in memory."""
+        told, self._told, self.hear = self._told, _NOBODY, _ignore
+        told.disconnected(transport)
 
     def pause_writing(self) -> None:
         """Take that the write buffer is above its high mark."""
@@ -155,8 +156,11 @@ class Sips(asyncio.BufferedProtocol):
         self._protocol.resume_writing()
 
 
-def _ignore(_message: bytes) -> None:
+def _ignore(*_: object) -> None:
     """Take what nobody wants."""
+
+
+_NOBODY: Final = Told(_ignore, _ignore, _ignore, _ignore, _ignore)
 
 
 def read_close(payload: bytes) -> tuple[int, str]:

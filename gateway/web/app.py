@@ -1,7 +1,6 @@
 """The application: doors on the parts that carry calls."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from gateway.calls.registry import Registry
 from gateway.clients.agent_socket import tls_context
 from gateway.ids import AccountSid
 from gateway.settings import Settings
+from gateway.web import collector
 from gateway.web.desks import Desks, open_desks
 from gateway.web.health import Health
 from gateway.web.hooks import Hooks
@@ -55,11 +55,8 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
         async with parts.running(), _running(tenancy), _running(desks), asyncio.TaskGroup() as watch:
             lag = watch.create_task(health.watch_loop())
             tls_context()  # takes tens of milliseconds, which no call should wait
-            # What is loaded now lives as long as the process: the collector need not look at it again,
-            # which shortens the longest pauses of the audio path.
-            gc.collect()
-            gc.freeze()
-            yield
+            with collector.seldom():
+                yield
             lag.cancel()
 
     media = MediaDoor(parts.registry, parts.check, parts.metrics)

@@ -6,6 +6,7 @@ from types import FrameType
 from typing import Final, Protocol, cast
 
 import uvicorn
+from httptools import HttpRequestParser
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -84,6 +85,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._relax()
         self._in_head = False
         super().handle_websocket_upgrade()
+        # It refers to this protocol, as this to it: as uvicorn does at the end of other connections.
+        self.parser = cast("HttpRequestParser", None)
 
     def on_message_begin(self) -> None:
         """Take the first byte of a request."""

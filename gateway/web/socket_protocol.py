@@ -123,11 +123,7 @@ class SocketProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Close, for the server stops."""
-        match self._phase:
-            case Phase.ASKED | Phase.REFUSING:
-                self._refuse(503, [], b"")
-            case Phase.OPEN:
-                self._close(SERVICE_RESTART, "")
+        self._leave(SERVICE_RESTART, 503)
 
     # The application.
 
@@ -143,11 +139,11 @@ class SocketProtocol(asyncio.Protocol):
         finally:
             self._leave(code)
 
-    def _leave(self, code: int) -> None:
-        """Close what the application left open."""
+    def _leave(self, code: int, status: int = INTERNAL_STATUS) -> None:
+        """Close what the application left open, or refuse what it did not accept."""
         match self._phase:
             case Phase.ASKED | Phase.REFUSING:
-                self._refuse(INTERNAL_STATUS, [], b"")
+                self._refuse(status, [], b"")
             case Phase.OPEN:
                 self._close(code, "")
 
@@ -331,6 +327,7 @@ class SocketProtocol(asyncio.Protocol):
         known(self._app_state)
         self._writable.set()
         self._tell_end(code, "")
+        self._scope, self._heard, self._ended = {}, None, None  # the collector need not look for what is over
 
     def _tell_end(self, code: int, reason: str) -> None:
         if self._end is None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import io
 import json
 import logging
@@ -240,7 +239,6 @@ async def _stop(guest: GuestServer, serving: "asyncio.Task[None]") -> None:
     guest.handle_exit(15, None)
     async with asyncio.timeout(15):
         await serving
-    gc.unfreeze()  # what the gateway froze must not outlive it here
 
 
 async def _assert_quiet(rig: Rig) -> None:

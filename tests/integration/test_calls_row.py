@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import tracemalloc
+from collections import Counter
 
 import pytest
 
@@ -48,3 +49,28 @@ async def test_calls_in_a_row_leave_no_task_no_socket_and_hardly_any_memory() ->
         assert rig.metric("calls_admitted_total") == 20 + CALLS * len(grown)
         assert rig.metric("calls_ended_total", ending="agent_ended", by="agent") >= 39
     assert grown[-1] / CALLS < 1024, f"{grown} bytes in rounds of {CALLS} calls"
+
+
+def ours() -> Counter[str]:
+    """How many there are of each class that makes a call, or one of its sockets."""
+    kinds = (type(each) for each in gc.get_objects())
+    parts = ("gateway.calls.", "gateway.bridge.", "gateway.web.", "gateway.clients.")
+    return Counter(kind.__qualname__ for kind in kinds if kind.__module__.startswith(parts))
+
+
+async def test_what_made_a_call_is_freed_with_its_end_and_without_the_collector() -> None:
+    async with running_gateway(script=TINY, behaviour=AT_ONCE, speed=SPEED) as rig:
+        await row(rig.call, 6, 3)  # what is made once is made now
+        await until(lambda: rig.gateway.registry.idle and not rig.vatel.live)
+        rig.gateway.registry.recent.clear()  # the newest reports are kept on purpose
+        gc.collect()
+        gc.disable()
+        try:
+            before = ours()
+            assert before, "what serves the next call is there"
+            await row(rig.call, 6, 3)  # of which two end by the caller
+            rig.gateway.registry.recent.clear()
+            await until(lambda: set(ours() - before) == {"Ended"})  # how a call ended is kept on purpose
+        finally:
+            gc.enable()
+        assert rig.metric("calls_admitted_total") == 12
