@@ -1,17 +1,19 @@
 """Resampling between the line's 8 kHz and the agent's 24 kHz, the ratio being exactly three.
 
 The same linear-phase low-pass filter serves both ways: it removes the images that tripling the rate makes,
-and what would fold back into the speech band when the rate is divided. Samples are integers and taps are
-multiples of 2**-24, so every product and every partial sum fits the 53 bits of a double: nothing is rounded
-before the end, the order of summation cannot matter, and the output is the same whatever the chunking.
+and what would fold back into the speech band when the rate is divided. Samples are integers and a half, and
+taps are multiples of 2**-24, so every product and every partial sum fits the 53 bits of a double: nothing is
+rounded before the end, the order of summation cannot matter, and the output is the same for any chunking.
 """
 
 import functools
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+
+from gateway.audio.coding import MULAW, PCM, Coding
 
 RATIO: Final = 3
 """Agent samples for each line sample."""
@@ -29,92 +31,105 @@ _UP_BLOCK: Final = 10
 _DOWN_BLOCK: Final = 20
 _ROWS: Final = 80  # at most 200 ms to a product: more, and BLAS would wake its threads for each
 _LENGTHS: Final = 64  # of feeds, whose views are kept: a peer uses few
-_LOWEST: Final = np.array(-32768.0)  # arrays, because ufuncs take them faster than Python numbers
-_HIGHEST: Final = np.array(32767.0)
 
 
-def _design() -> NDArray[np.float64]:
-    """Return the taps at 24 kHz, shape (91,), of unit gain: a sinc under a Kaiser window."""
+def _design(gain: int) -> NDArray[np.float64]:
+    """Return the taps at 24 kHz, shape (91,): a sinc under a Kaiser window.
+
+    Every ``gain``-th tap makes an output, and those of each output sum up to one exactly. So what all inputs
+    are raised by, all outputs are raised by.
+    """
     position = np.arange(-_HALF, _HALF + 1)
-    taps: NDArray[np.float64] = np.sinc(2 * _CUTOFF * position) * np.kaiser(len(position), _BETA)
-    return np.rint(taps / float(taps.sum()) * _TAP_SCALE) / _TAP_SCALE
+    ideal: NDArray[np.float64] = np.sinc(2 * _CUTOFF * position) * np.kaiser(len(position), _BETA)
+    taps = np.rint(ideal / float(ideal.sum()) * gain * _TAP_SCALE)
+    for largest in range(_HALF - gain // 2, _HALF + gain // 2 + 1):
+        taps[largest] += _TAP_SCALE - float(taps[largest % gain :: gain].sum())
+    return taps / _TAP_SCALE
 
 
-TAPS: Final = _design()
+UP_TAPS: Final = _design(RATIO)
+"""The filter at 24 kHz for a signal in which two of three samples are zero, shape (91,)."""
+
+DOWN_TAPS: Final = _design(1)
 """The filter at 24 kHz, shape (91,), gain one at 0 Hz."""
 
 
 class _Bench:
-    """Where all filters of one direction work: a row of inputs times a fixed matrix is a block of outputs.
+    """Where all filters of one kind work: a row of inputs times a fixed matrix is a block of outputs.
 
     Filters work one after the other and leave nothing here but scribble: not for two threads at once.
     """
 
-    def __init__(self, matrix: NDArray[np.float64], block: int) -> None:
+    def __init__(self, matrix: NDArray[np.float64], block: int, read: Coding, written: Coding) -> None:
         row, produced = matrix.shape
         self.matrix = matrix
-        self.piece = _ROWS * block
+        self.read = read.read
+        self.codes = written.codes
+        self.silence = read.silence * (row - block)
+        self._width = len(read.silence)
+        self.piece = _ROWS * block * self._width
         self._block = block
-        self._history = history = row - block
         self._produced = produced
-        self._inputs = np.zeros(history + self.piece)
+        self._inputs = np.zeros(row - block + _ROWS * block)
         step = self._inputs.itemsize
         self._rows = as_strided(self._inputs, (_ROWS, row), (block * step, step))
         self._outputs = np.empty((_ROWS, produced))
-        # As bytes, which cost a fraction of what assigning one small array to another does.
-        self.old = self._inputs[:history].data.cast("B")
-        self.silence = bytes(len(self.old))
+        self._places = np.empty(_ROWS * produced, np.intp)
+        self._written = np.empty(_ROWS * produced, written.codes.dtype)
         self.views = functools.lru_cache(maxsize=_LENGTHS)(self._views)
 
-    def _views(self, count: int) -> "_Views":
-        """What to work with when so many samples come."""
-        rows = -(-count // self._block)
+    def _views(self, size: int) -> "_Views":
+        """What to work with when there are so many bytes, those of before included."""
+        new = (size - len(self.silence)) // self._width
+        rows, made = -(-new // self._block), new * self._produced // self._block
         outputs = self._outputs[:rows]
         return _Views(
-            new=self._inputs[self._history : self._history + count],
+            inputs=self._inputs[: size // self._width],
             rows=self._rows[:rows],
             outputs=outputs,
-            whole=outputs.reshape(-1)[: count * self._produced // self._block],
-            newest=self._inputs[count : count + self._history],
+            whole=outputs.reshape(-1)[:made],
+            places=self._places[:made],
+            written=self._written[:made],
         )
 
 
 class _Views(NamedTuple):
     """Parts of a bench. Slicing them anew would cost a third of a filter's time."""
 
-    new: NDArray[np.float64]
+    inputs: NDArray[np.float64]
     rows: NDArray[np.float64]
     outputs: NDArray[np.float64]
     whole: NDArray[np.float64]
-    newest: NDArray[np.float64]
+    places: NDArray[np.intp]
+    written: NDArray[Any]
 
 
-class _Filter:
-    """A FIR filter applied block by block; of its own it has only what it must remember."""
+class Filter:
+    """A FIR filter applied block by block; of its own it has only the bytes it must remember."""
 
     def __init__(self, bench: _Bench) -> None:
         self._bench = bench
-        self._history = bench.silence
+        self._before = bench.silence
 
-    def feed(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Take samples, shape (n,), and return what they yield, saturated to 16 bits."""
+    def feed(self, data: bytes) -> bytes:
+        """Take the bytes of whole samples, and return those of what they yield, saturated to 16 bits."""
         bench = self._bench
-        if len(samples) > bench.piece:
-            pieces = range(0, len(samples), bench.piece)
-            return np.concatenate([self.feed(samples[at : at + bench.piece]) for at in pieces])
-        new, rows, outputs, whole, newest = bench.views(len(samples))
-        bench.old[:] = self._history
-        new[:] = samples
+        if len(data) > bench.piece:
+            pieces = range(0, len(data), bench.piece)
+            return b"".join([self.feed(data[at : at + bench.piece]) for at in pieces])
+        data = self._before + data
+        self._before = data[-len(bench.silence) :]
+        inputs, rows, outputs, whole, places, written = bench.views(len(data))
+        bench.read(data, inputs)
         # A last row that is not full reads old samples as its newest: they reach only outputs left out below.
         rows.dot(bench.matrix, outputs)
-        self._history = newest.tobytes()
-        np.rint(whole, out=whole)
-        whole.clip(_LOWEST, _HIGHEST, whole)
-        return whole.astype(np.int16)
+        places[:] = whole
+        bench.codes.take(places, None, written, "clip")
+        return written.tobytes()
 
     def reset(self) -> None:
         """Forget what was heard, as if silence had come before."""
-        self._history = self._bench.silence
+        self._before = self._bench.silence
 
 
 def _up_matrix() -> NDArray[np.float64]:
@@ -122,7 +137,7 @@ def _up_matrix() -> NDArray[np.float64]:
     matrix = np.zeros((2 * DELAY + _UP_BLOCK, RATIO * _UP_BLOCK))
     for column in range(RATIO * _UP_BLOCK):
         # Tap k falls on a line sample when the output less k is a multiple of three.
-        taps = TAPS[column % RATIO :: RATIO] * RATIO
+        taps = UP_TAPS[column % RATIO :: RATIO]
         newest = 2 * DELAY + column // RATIO
         matrix[newest - len(taps) + 1 : newest + 1, column] = taps[::-1]
     return matrix
@@ -133,23 +148,29 @@ def _down_matrix() -> NDArray[np.float64]:
     matrix = np.zeros((2 * _HALF + RATIO * _DOWN_BLOCK, _DOWN_BLOCK))
     for column in range(_DOWN_BLOCK):
         newest = 2 * _HALF + RATIO * column
-        matrix[newest - 2 * _HALF : newest + 1, column] = TAPS[::-1]
+        matrix[newest - 2 * _HALF : newest + 1, column] = DOWN_TAPS[::-1]
     return matrix
 
 
-_UP: Final = _Bench(_up_matrix(), _UP_BLOCK)
-_DOWN: Final = _Bench(_down_matrix(), RATIO * _DOWN_BLOCK)
+@functools.cache
+def _up_bench(line: Coding) -> _Bench:
+    return _Bench(_up_matrix(), _UP_BLOCK, line, PCM)
 
 
-class Upsampler(_Filter):
-    """8 kHz to 24 kHz: n samples in, 3 n samples out, 1.875 ms late."""
-
-    def __init__(self) -> None:
-        super().__init__(_UP)
+@functools.cache
+def _down_bench(line: Coding) -> _Bench:
+    return _Bench(_down_matrix(), RATIO * _DOWN_BLOCK, PCM, line)
 
 
-class Downsampler(_Filter):
-    """24 kHz to 8 kHz: 3 n samples in, n samples out, 1.875 ms late; always feed a multiple of three."""
+class Upsampler(Filter):
+    """8 kHz to PCM at 24 kHz: n samples in, 3 n samples out, 1.875 ms late."""
 
-    def __init__(self) -> None:
-        super().__init__(_DOWN)
+    def __init__(self, line: Coding = MULAW) -> None:
+        super().__init__(_up_bench(line))
+
+
+class Downsampler(Filter):
+    """PCM at 24 kHz to 8 kHz: 3 n samples in, n out, 1.875 ms late; always feed a multiple of three."""
+
+    def __init__(self, line: Coding = MULAW) -> None:
+        super().__init__(_down_bench(line))

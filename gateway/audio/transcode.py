@@ -2,15 +2,11 @@
 
 from typing import Final
 
-import numpy as np
-
-from gateway.audio import mulaw as g711
 from gateway.audio.mulaw import BYTES_PER_MS
 from gateway.audio.resample import DELAY, RATIO, Downsampler, Upsampler
 
-_PCM: Final = np.dtype("<i2")
-_NATIVE: Final = _PCM.isnative
-_STEP: Final = RATIO * _PCM.itemsize  # bytes of PCM to one of mu-law
+_SAMPLE: Final = 2  # bytes of PCM
+_STEP: Final = RATIO * _SAMPLE  # to one byte of mu-law
 
 PCM_BYTES_PER_MS: Final = BYTES_PER_MS * _STEP
 """Of agent audio: 24 kHz, 16 bits."""
@@ -19,20 +15,8 @@ PCM_BYTES_PER_MS: Final = BYTES_PER_MS * _STEP
 _TAIL: Final = (DELAY + 1) * _STEP
 
 
-class CallerToAgent:
-    """Turns the caller's mu-law into PCM for the agent, 1.875 ms late."""
-
-    def __init__(self) -> None:
-        self._filter = Upsampler()
-
-    def feed(self, mulaw: bytes) -> bytes:
-        """Take n bytes of mu-law and return 6 n bytes of PCM."""
-        samples = self._filter.feed(g711.decode(mulaw))
-        return samples.tobytes() if _NATIVE else samples.astype(_PCM).tobytes()
-
-    def reset(self) -> None:
-        """Forget what was heard."""
-        self._filter.reset()
+class CallerToAgent(Upsampler):
+    """Turns n bytes of the caller's mu-law into 6 n bytes of PCM for the agent, 1.875 ms late."""
 
 
 class AgentToCaller:
@@ -54,12 +38,11 @@ class AgentToCaller:
         if not whole:
             return b""
         self._sounding = True
-        samples = np.frombuffer(pcm, _PCM, whole // _PCM.itemsize)
-        return g711.encode(self._filter.feed(samples))
+        return self._filter.feed(pcm[:whole])
 
     def flush(self) -> bytes:
         """End the turn: return the 2 ms still to be heard, nothing if nothing was said, and start afresh."""
-        rest = self._rest[: len(self._rest) - len(self._rest) % _PCM.itemsize]
+        rest = self._rest[: len(self._rest) - len(self._rest) % _SAMPLE]
         self._rest = b""
         tail = self.feed(rest.ljust(_TAIL, b"\0")) if rest or self._sounding else b""
         self.reset()

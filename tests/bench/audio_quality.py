@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import gateway.emulators
 from gateway.audio import mulaw
-from gateway.audio.resample import Downsampler, Upsampler
 from gateway.audio.tones import lag, silence, sine, snr_db, tone_level_dbfs
 from gateway.audio.transcode import AgentToCaller, CallerToAgent
+from tests.filters import Downsampler, Upsampler
 
 LINE = 8000
 AGENT = 24000
@@ -171,7 +171,7 @@ def five_khz_attenuation_by_ratecv_db() -> float:
 def through(direction: Upsampler | Downsampler, tone_hz: int) -> Sound:
     """A tone of full scale after the filter, cut to a quarter of a second: whole periods of any used here."""
     rate, to_rate = (LINE, AGENT) if isinstance(direction, Upsampler) else (AGENT, LINE)
-    return direction.feed(sine(tone_hz, 0.3, rate, 0))[-to_rate // 4 :]
+    return direction.filter(sine(tone_hz, 0.3, rate, 0))[-to_rate // 4 :]
 
 
 def ripple_up_db() -> float:
@@ -199,12 +199,12 @@ def alias_attenuation_db() -> float:
 def delay_up_ms() -> float:
     click = silence(0.02, LINE)
     click[10] = 20000
-    return 1000 * lag(rounded(ideal(click, LINE, AGENT)), Upsampler().feed(click)) / AGENT
+    return 1000 * lag(rounded(ideal(click, LINE, AGENT)), Upsampler().filter(click)) / AGENT
 
 
 def delay_down_ms() -> float:
     click = rounded(ideal(np.eye(1, 160, 10, dtype=np.int16)[0] * np.int16(20000), LINE, AGENT))
-    return 1000 * lag(rounded(ideal(click, AGENT, LINE)), Downsampler().feed(click)) / LINE
+    return 1000 * lag(rounded(ideal(click, AGENT, LINE)), Downsampler().filter(click)) / LINE
 
 
 def microseconds(step: Callable[[], object]) -> float:
