@@ -50,6 +50,9 @@ class Arrivals:
                 self.duplicates += 1
                 return b""
             self._recent[place] = sequence
+            if media.messages > 1:
+                for earlier in range(sequence - media.messages + 1, sequence):
+                    self._recent[earlier % _REMEMBERED] = earlier
             if sequence > self._newest:
                 self._newest = sequence
             elif sequence > self._newest - _REMEMBERED:

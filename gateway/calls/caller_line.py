@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from gateway.bridge.events import CallerLost, Event, Leg, Malformed, ignore
 from gateway.calls.metrics import Metrics
 from gateway.calls.outbox import Full, Outbox
+from gateway.clients.frames import Hear
 from gateway.errors import WireError
 from gateway.ids import MarkName, StreamSid
 from gateway.wire import media_stream
@@ -30,8 +31,11 @@ DIRECT: Final = "vatel_gateway.direct"
 class Direct(Protocol):
     """What a server offers that can do without a task for each message: ``gateway.web.socket_protocol``."""
 
-    def listen(self, hear: Callable[[bytes], None], ended: Callable[[int], None]) -> None:
-        """Give every message to ``hear`` as it comes, and the close code to ``ended``."""
+    def listen(self, hear: Hear, lull: Callable[[], None], ended: Callable[[int], None]) -> None:
+        """Give every message to ``hear`` as it comes, and the close code to ``ended``.
+
+        ``lull`` is called when all that was read at once has been given.
+        """
 
     def write(self, text: str) -> bool:
         """Send text at once, or do nothing and say so."""
@@ -51,7 +55,9 @@ class CallerLine:
         self._metrics = metrics
         self._outbox = Outbox()
         self._clear_at: float | None = None
+        self._held: media_stream.Media | None = None
         self._heard = 0
+        self._timed_from = 0.0
         self._written = 0
         self._delays = (0.0, 0)  # of what was timed on its way to the caller: seconds in all, and how many
         self._close_code = _NORMAL
@@ -60,34 +66,55 @@ class CallerLine:
     async def read(self) -> None:
         """Hand on what Twilio sends until the stream is over."""
         if self._direct is not None:
-            self._direct.listen(self._hear, self._ended)
+            self._direct.listen(self._hear, self._lull, self._ended)
             await self.done.wait()
         while not self.done.is_set():
             message = await self._socket.receive()
             if message["type"] == "websocket.receive":
                 self._hear(message.get("text") or message.get("bytes") or b"")
+                self._lull()
             else:
                 self._ended(message.get("code", 0))
         if self._close_code != _NORMAL:
             await self.close()
 
     def _hear(self, message: str | bytes) -> None:
+        """Take a message. Audio waits for the rest of what was read with it, and is carried on as one piece.
+
+        That is one frame, unless this process is behind: then it catches up for less than a frame each.
+        """
         self._heard += 1
-        began = time.monotonic() if self._heard % _SAMPLE == 1 else 0.0
+        if self._heard % _SAMPLE == 1:
+            self._timed_from = time.monotonic()
         try:
             event: Event = media_stream.parse(message)
         except WireError:
             event = Malformed(Leg.CALLER)
+        if type(event) is media_stream.Media:
+            together = event if self._held is None else media_stream.join(self._held, event)
+            if together is None:
+                self._lull()
+            self._held = together or event
+            return
+        self._lull()
         if type(event) is media_stream.Start and event.stream_sid != self._stream_sid:
             # Twilio opens a socket for each stream. Whose this one is now, nobody knows.
             self._close_code = _POLICY_VIOLATION
             self.done.set()
             event = CallerLost("another stream began on the same socket")
         self._take(event)
-        if began:
-            self._metrics.up.observe(time.monotonic() - began)
+
+    def _lull(self) -> None:
+        """Carry on the audio that waits."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._take(held)
+        if self._timed_from:
+            self._metrics.up.observe(time.monotonic() - self._timed_from)
+            self._timed_from = 0.0
 
     def _ended(self, code: int) -> None:
+        self._lull()
         self.done.set()
         self._take(CallerLost(f"socket closed, code {code}"))
 

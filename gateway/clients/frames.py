@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
 
@@ -20,6 +20,9 @@ NEVER_SENT: Final = frozenset({1004, NO_CODE, ABNORMAL, 1015})
 
 SIP_BYTES: Final = 4096
 """Most that is read at once: half of the buffer picows begins with, so that a burst does not fill it."""
+
+Hear: TypeAlias = Callable[[bytes], None]
+"""Takes a message."""
 
 
 class Mute:
@@ -62,7 +65,7 @@ class Ears(WSListener):
 
     def __init__(self, told: Told, max_message_bytes: int) -> None:
         self._told = told
-        self.hear: Callable[[bytes], None] = functools.partial(told.message, TEXT)
+        self.hear: Hear = functools.partial(told.message, TEXT)
         self._max_message_bytes = max_message_bytes
         self._kind = TEXT
         self._parts: list[bytes] | None = None

@@ -34,10 +34,14 @@ class Wire(WSProtocol):  # type: ignore[misc]  # untyped, see the import
     """picows' protocol, which tells at once when it met a violation."""
 
     violated: Callable[[], None] | None = None
+    lull: Callable[[], None] | None = None
+    """Whom to tell that all that was read has been handed on."""
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
         _updated(self, nbytes)
+        if self.lull is not None:
+            self.lull()
         if self.transport.is_close_frame_sent and self.violated is not None:
             violated, self.violated = self.violated, None
             violated()

@@ -25,7 +25,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
 from gateway.calls.caller_line import DIRECT
-from gateway.clients.frames import ABNORMAL, NORMAL, TEXT, Ears, Told, read_close, usable, write_close
+from gateway.clients.frames import ABNORMAL, NORMAL, TEXT, Ears, Hear, Told, read_close, usable, write_close
 from gateway.web.server_wire import Drain, Phase, Wire, make_wire
 from gateway.web.strangers import known
 from gateway.web.upgrade import Upgrade, refusal
@@ -74,7 +74,7 @@ class SocketProtocol(asyncio.Protocol):
         self._body = b""
         self._inbox: deque[Message] = deque([{"type": "websocket.connect"}])
         self._ears: Ears
-        self._heard: Callable[[bytes], None] | None = None
+        self._heard: Hear | None = None
         self._ended: Callable[[int], None] | None = None
         self._held_bytes = 0
         self._paused = False
@@ -190,12 +190,14 @@ class SocketProtocol(asyncio.Protocol):
             case _:
                 raise RuntimeError(f"ASGI message {kind!r} is out of order")
 
-    def listen(self, hear: Callable[[bytes], None], ended: Callable[[int], None]) -> None:
-        """Give every message to ``hear`` as it comes, and the close code to ``ended``."""
+    def listen(self, hear: Hear, lull: Callable[[], None], ended: Callable[[int], None]) -> None:
+        """Give messages to ``hear``, call ``lull`` behind each read, and ``ended`` with the close code."""
         for message in self._inbox:
             hear(message["bytes"] if "bytes" in message else message["text"].encode())
+        lull()
         self._inbox.clear()
         self._held_bytes = 0
+        cast("Wire", self._wire).lull = lull
         self._heard, self._ended, self._ears.hear = hear, ended, hear
         self._pause(False)
         if self._end is not None:
@@ -334,6 +336,7 @@ class SocketProtocol(asyncio.Protocol):
             self._end = {"type": "websocket.disconnect", "code": code, "reason": reason}
             if self._ended is not None:
                 self._ears.deafen()
+                cast("Wire", self._wire).lull = None
                 self._ended(code)
             self._wake()
 

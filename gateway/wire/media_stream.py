@@ -16,7 +16,10 @@ from gateway.wire.kinds import UNREADABLE, Kinds
 
 LARGEST_PAYLOAD: Final = 8000
 """Bytes of one media message from Twilio; it sends 160, and nobody speaks a second in one frame."""
+LARGEST_JOINED: Final = 640
+"""Bytes of what several messages are joined to: sockets keep as much memory as their largest message took."""
 
+_BYTES_PER_MS: Final = 8
 _SAFE_SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _DIGITS: Final = frozenset("0123456789*#ABCDabcd")
 _LARGEST_NUMBER: Final = 10**15
@@ -40,11 +43,20 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class Media(msgspec.Struct, frozen=True, gc=False):
-    """Caller audio: mu-law, 8 kHz, usually 160 bytes."""
+    """Caller audio: mu-law, 8 kHz, usually 160 bytes.
+
+    Attributes:
+        payload: The audio.
+        sequence: The number of the message, or of the last of several that were joined; 0 if it has none.
+        timestamp_ms: Where in the stream the audio begins.
+        messages: How many were joined.
+
+    """
 
     payload: bytes
     sequence: int = 0
     timestamp_ms: int = 0
+    messages: int = 1
 
     def __repr__(self) -> str:
         return f"Media({len(self.payload)} bytes, sequence={self.sequence})"
@@ -178,6 +190,18 @@ def _media(body: _MediaBody | _OddBody, sequence: int, timestamp_ms: int) -> Med
     if len(body.payload) > LARGEST_PAYLOAD:
         raise WireError("media payload too large")
     return Media(body.payload, sequence, timestamp_ms)
+
+
+def join(first: Media, second: Media) -> Media | None:
+    """Two messages as one; nothing if the second does not follow at once, or they would be too long."""
+    payload = first.payload + second.payload
+    if (
+        second.sequence != first.sequence + 1
+        or second.timestamp_ms != first.timestamp_ms + len(first.payload) // _BYTES_PER_MS
+        or len(payload) > LARGEST_JOINED
+    ):
+        return None
+    return Media(payload, second.sequence, first.timestamp_ms, first.messages + second.messages)
 
 
 def _odd_media(text: str | bytes) -> Media | Unknown | None:

@@ -99,7 +99,7 @@ async def converting(ws: WebSocket, agents: str) -> None:
 
     agent = await AgentSocket.connect(agents, on_message=said, on_lost=print)
     try:
-        direct.listen(heard, lambda _code: over.set())
+        direct.listen(heard, lambda: None, lambda _code: over.set())
         await over.wait()
     finally:
         await agent.close()

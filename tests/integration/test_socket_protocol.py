@@ -41,19 +41,26 @@ async def test_an_application_may_listen_instead_of_receiving() -> None:
         await receive()
         await send({"type": "websocket.accept"})
         direct = scope["extensions"][DIRECT]
-        direct.listen(heard.append, ended.set_result)
+
+        def hear(message: bytes) -> None:
+            heard.append(message)
+            direct.write("heard")
+
+        direct.listen(hear, lambda: heard.append(b""), ended.set_result)
         assert direct.write("welcome")
         await ended
         assert not direct.write("too late")
 
     async with serving(app) as (_, port), client(port) as ws:
         assert await ws.recv() == "welcome"
-        await ws.send("text")
-        await ws.send(b"binary")
-        await ws.send(["in ", "parts"])
+        said: list[str | bytes | list[str]] = ["text", b"binary", ["in ", "parts"]]
+        for message in said:
+            await ws.send(message)
+            assert await ws.recv() == "heard"
         await ws.close(4001)
         assert await ended == 4001
-    assert heard == [b"text", b"binary", b"in parts"]
+    assert heard[:5] == [b"", b"text", b"", b"binary", b""], "what was read at once is over: nothing"
+    assert heard[-2:] == [b"in parts", b""]
 
 
 async def test_the_scope_says_what_was_asked() -> None:

@@ -36,6 +36,16 @@ def test_what_comes_twice_is_dropped(again: int) -> None:
     assert (arrivals.duplicates, arrivals.reordered) == (1, 0)
 
 
+@pytest.mark.parametrize("again", [3, 4, 5])
+def test_what_was_joined_and_comes_again_is_dropped(again: int) -> None:
+    arrivals = Arrivals()
+    taken(arrivals, 1, 2)
+    joined = Media(LINE * 3, frame(5).sequence, frame(3).timestamp_ms, messages=3)
+    assert arrivals.take(joined) == LINE * 3
+    assert taken(arrivals, again, 6) == [0, 1]
+    assert (arrivals.duplicates, arrivals.reordered, arrivals.gaps) == (1, 0, 0)
+
+
 @pytest.mark.parametrize("lost", [1, 3, 5])
 def test_a_short_gap_is_filled_with_silence(lost: int) -> None:
     arrivals = Arrivals()

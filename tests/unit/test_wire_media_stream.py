@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.errors import WireError
 from gateway.ids import AccountSid, CallSid, MarkName, StreamSid
 from gateway.wire.media_stream import (
+    LARGEST_JOINED,
     LARGEST_PAYLOAD,
     Connected,
     Dtmf,
@@ -21,6 +22,7 @@ from gateway.wire.media_stream import (
     Stop,
     Unknown,
     Writer,
+    join,
     parse,
 )
 from tests.unit.wire_hostile import HOSTILE, NOT_BASE64, json_texts
@@ -159,3 +161,31 @@ def test_audio_and_keys_are_not_printed() -> None:
 
 def test_a_mark_is_read_as_it_was_written() -> None:
     assert parse(WRITER.mark(MarkName("g12.345"))) == Mark(MarkName("g12.345"))
+
+
+TOO_LONG = LARGEST_JOINED - 159
+FIRST = Media(b"a" * 160, sequence=7, timestamp_ms=100)
+
+
+def test_what_follows_at_once_is_joined() -> None:
+    both = join(FIRST, Media(b"b" * 80, sequence=8, timestamp_ms=120))
+    assert both == Media(b"a" * 160 + b"b" * 80, sequence=8, timestamp_ms=100, messages=2)
+    assert both is not None
+    all_three = join(both, Media(b"c" * 160, sequence=9, timestamp_ms=130))
+    assert all_three == Media(b"a" * 160 + b"b" * 80 + b"c" * 160, sequence=9, timestamp_ms=100, messages=3)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "timestamp_ms", "size"),
+    [
+        (9, 120, 160),
+        (7, 120, 160),
+        (0, 120, 160),
+        (8, 121, 160),
+        (8, 100, 160),
+        (8, 120, LARGEST_JOINED - 159),
+    ],
+    ids=["lost", "again", "unnumbered", "gap", "behind", "long"],
+)
+def test_what_does_not_follow_at_once_is_not_joined(sequence: int, timestamp_ms: int, size: int) -> None:
+    assert join(FIRST, Media(bytes(size), sequence, timestamp_ms)) is None
