@@ -55,7 +55,7 @@ def build(settings: Settings, limits: Limits | None = None, *, keep: bool = True
         async with parts.running(), _running(tenancy), _running(desks), asyncio.TaskGroup() as watch:
             lag = watch.create_task(health.watch_loop())
             tls_context()  # takes tens of milliseconds, which no call should wait
-            with collector.seldom():
+            with collector.spared():
                 yield
             lag.cancel()
 
