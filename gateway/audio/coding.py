@@ -41,7 +41,7 @@ class Coding:
 
 
 def _read_mulaw(data: bytes, into: NDArray[np.float64]) -> None:
-    _LIFTED.take(np.frombuffer(data, _BYTE), None, into, "clip")  # of the ways the one without a copy
+    _LIFTED.take(np.frombuffer(data, _BYTE), None, into, "clip")  # other modes go through a copy
 
 
 def _read_pcm(data: bytes, into: NDArray[np.float64]) -> None:

@@ -7,7 +7,7 @@ how much audio is missing is told by ``media.timestamp``, of which nothing but t
 from typing import Final
 
 from gateway.audio.mulaw import BYTES_PER_MS, FRAME, SILENCE
-from gateway.wire.media_stream import Media
+from gateway.wire.media_stream import Media, split
 
 _REMEMBERED: Final = 64
 """Numbers of messages. Twilio has no reason to repeat one; what repeats it does so soon."""
@@ -44,15 +44,18 @@ class Arrivals:
     def take(self, media: Media) -> bytes:
         """The audio of a message, behind silence for what little is missing; nothing if it came before."""
         sequence = media.sequence
+        if media.messages > 1:
+            earlier = range(sequence - media.messages + 1, sequence + 1)
+            if any(self._recent[number % _REMEMBERED] == number for number in earlier):
+                return b"".join([self.take(part) for part in split(media)])
+            for number in earlier[:-1]:
+                self._recent[number % _REMEMBERED] = number
         if sequence:
             place = sequence % _REMEMBERED
             if self._recent[place] == sequence:
                 self.duplicates += 1
                 return b""
             self._recent[place] = sequence
-            if media.messages > 1:
-                for earlier in range(sequence - media.messages + 1, sequence):
-                    self._recent[earlier % _REMEMBERED] = earlier
             if sequence > self._newest:
                 self._newest = sequence
             elif sequence > self._newest - _REMEMBERED:

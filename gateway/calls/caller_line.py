@@ -84,8 +84,7 @@ class CallerLine:
         That is one frame, unless this process is behind: then it catches up for less than a frame each.
         """
         self._heard += 1
-        if self._heard % _SAMPLE == 1:
-            self._timed_from = time.monotonic()
+        began = time.monotonic() if self._heard % _SAMPLE == 1 else 0.0
         try:
             event: Event = media_stream.parse(message)
         except WireError:
@@ -95,6 +94,7 @@ class CallerLine:
             if together is None:
                 self._lull()
             self._held = together or event
+            self._timed_from = self._timed_from or began
             return
         self._lull()
         if type(event) is media_stream.Start and event.stream_sid != self._stream_sid:

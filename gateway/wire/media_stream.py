@@ -193,15 +193,30 @@ def _media(body: _MediaBody | _OddBody, sequence: int, timestamp_ms: int) -> Med
 
 
 def join(first: Media, second: Media) -> Media | None:
-    """Two messages as one; nothing if the second does not follow at once, or they would be too long."""
+    """Two messages as one; nothing if the second is longer or shorter, or not next, or both are too long."""
     payload = first.payload + second.payload
     if (
-        second.sequence != first.sequence + 1
+        len(second.payload) * first.messages != len(first.payload)
+        or second.sequence != first.sequence + 1
         or second.timestamp_ms != first.timestamp_ms + len(first.payload) // _BYTES_PER_MS
         or len(payload) > LARGEST_JOINED
     ):
         return None
     return Media(payload, second.sequence, first.timestamp_ms, first.messages + second.messages)
+
+
+def split(joined: Media) -> list[Media]:
+    """What was joined, message by message."""
+    size = len(joined.payload) // joined.messages
+    first = joined.sequence - joined.messages + 1
+    return [
+        Media(
+            joined.payload[number * size : (number + 1) * size],
+            first + number,
+            joined.timestamp_ms + number * size // _BYTES_PER_MS,
+        )
+        for number in range(joined.messages)
+    ]
 
 
 def _odd_media(text: str | bytes) -> Media | Unknown | None:

@@ -6,7 +6,7 @@ from gateway.audio.mulaw import FRAME, RATE, encode
 from gateway.audio.tones import sine
 from gateway.bridge.arrivals import Arrivals
 from gateway.emulators.voice import clip
-from gateway.wire.media_stream import Media
+from gateway.wire.media_stream import Media, join
 
 LINE = b"\x55" * FRAME
 QUIET = b"\xff"
@@ -44,6 +44,22 @@ def test_what_was_joined_and_comes_again_is_dropped(again: int) -> None:
     assert arrivals.take(joined) == LINE * 3
     assert taken(arrivals, again, 6) == [0, 1]
     assert (arrivals.duplicates, arrivals.reordered, arrivals.gaps) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 3), (1, 1, 2), (1, 2, 3, 2, 3, 4), (2, 1, 2), (1, 3, 1, 2)])
+def test_messages_that_were_joined_give_what_each_gives_alone(numbers: tuple[int, ...]) -> None:
+    alone, joined = Arrivals(), Arrivals()
+    expected, heard, held = b"", b"", None
+    for number in numbers:
+        message = frame(number, bytes([number]) * FRAME)
+        expected += alone.take(message)
+        together = join(held, message) if held else message
+        heard += joined.take(held) if held and not together else b""
+        held = together or message
+    assert held is not None
+    assert heard + joined.take(held) == expected
+    assert joined.duplicates == alone.duplicates
+    assert (joined.gaps, joined.missing_ms) == (alone.gaps, alone.missing_ms)
 
 
 @pytest.mark.parametrize("lost", [1, 3, 5])

@@ -24,6 +24,7 @@ from gateway.wire.media_stream import (
     Writer,
     join,
     parse,
+    split,
 )
 from tests.unit.wire_hostile import HOSTILE, NOT_BASE64, json_texts
 
@@ -163,29 +164,29 @@ def test_a_mark_is_read_as_it_was_written() -> None:
     assert parse(WRITER.mark(MarkName("g12.345"))) == Mark(MarkName("g12.345"))
 
 
-TOO_LONG = LARGEST_JOINED - 159
 FIRST = Media(b"a" * 160, sequence=7, timestamp_ms=100)
 
 
-def test_what_follows_at_once_is_joined() -> None:
-    both = join(FIRST, Media(b"b" * 80, sequence=8, timestamp_ms=120))
-    assert both == Media(b"a" * 160 + b"b" * 80, sequence=8, timestamp_ms=100, messages=2)
-    assert both is not None
-    all_three = join(both, Media(b"c" * 160, sequence=9, timestamp_ms=130))
-    assert all_three == Media(b"a" * 160 + b"b" * 80 + b"c" * 160, sequence=9, timestamp_ms=100, messages=3)
+def test_what_follows_at_once_is_joined_and_can_be_split_again() -> None:
+    second = Media(b"b" * 160, sequence=8, timestamp_ms=120)
+    third = Media(b"c" * 160, sequence=9, timestamp_ms=140)
+    two = join(FIRST, second)
+    assert two == Media(FIRST.payload + second.payload, sequence=8, timestamp_ms=100, messages=2)
+    assert two is not None
+    three = join(two, third)
+    assert three == Media(two.payload + third.payload, sequence=9, timestamp_ms=100, messages=3)
+    assert three is not None
+    assert split(three) == [FIRST, second, third]
 
 
 @pytest.mark.parametrize(
     ("sequence", "timestamp_ms", "size"),
-    [
-        (9, 120, 160),
-        (7, 120, 160),
-        (0, 120, 160),
-        (8, 121, 160),
-        (8, 100, 160),
-        (8, 120, LARGEST_JOINED - 159),
-    ],
-    ids=["lost", "again", "unnumbered", "gap", "behind", "long"],
+    [(9, 120, 160), (7, 120, 160), (0, 120, 160), (8, 121, 160), (8, 100, 160), (8, 120, 80), (8, 120, 0)],
 )
 def test_what_does_not_follow_at_once_is_not_joined(sequence: int, timestamp_ms: int, size: int) -> None:
     assert join(FIRST, Media(bytes(size), sequence, timestamp_ms)) is None
+
+
+def test_what_is_long_is_not_joined() -> None:
+    half = Media(bytes(LARGEST_JOINED // 2 + 8), sequence=1, timestamp_ms=0)
+    assert join(half, Media(half.payload, 2, len(half.payload) // 8)) is None
