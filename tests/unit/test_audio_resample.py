@@ -70,7 +70,7 @@ def test_the_filter_is_symmetric_so_that_all_frequencies_are_equally_late() -> N
 
 
 def test_the_filter_is_the_same_both_ways_but_for_the_last_bits() -> None:
-    assert np.max(np.abs(UP_TAPS / RATIO - DOWN_TAPS)) < 2e-4
+    assert np.max(np.abs(UP_TAPS / RATIO - DOWN_TAPS)) < 1e-5
 
 
 def test_all_that_makes_an_output_sums_up_to_one_exactly() -> None:
