@@ -7,6 +7,7 @@ rounded before the end, the order of summation cannot matter, and the output is 
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ _TAP_SCALE: Final = 2.0**24
 # Line samples to a matrix row: of 8 to 160, the fastest on a frame of 160, and on the 1600 that are gathered.
 _UP_BLOCK: Final = 10
 _DOWN_BLOCK: Final = 20
-_ROWS: Final = 80  # at most 200 ms to a product: more, and BLAS would wake its threads for each
+_PRODUCTS: Final = 2**18  # of numbers, in one of matrices: for more, BLAS would wake its threads
 _LENGTHS: Final = 64  # of feeds, whose views are kept: a peer uses few
 
 
@@ -62,21 +63,34 @@ class _Bench:
 
     def __init__(self, matrix: NDArray[np.float64], block: int, read: Coding, written: Coding) -> None:
         row, produced = matrix.shape
-        self.matrix = matrix
-        self.read = read.read
-        self.codes = written.codes
+        rows = _PRODUCTS // matrix.size
+        self._matrix = matrix
+        self._read = read.read
+        self._codes = written.codes
         self.silence = read.silence * (row - block)
         self._width = len(read.silence)
-        self.piece = _ROWS * block * self._width
+        self.step = block * self._width
+        self.piece = rows * self.step
+        self.yielded = produced * written.codes.itemsize
         self._block = block
         self._produced = produced
-        self._inputs = np.zeros(row - block + _ROWS * block)
+        self._inputs = np.zeros(row - block + rows * block)
         step = self._inputs.itemsize
-        self._rows = as_strided(self._inputs, (_ROWS, row), (block * step, step))
-        self._outputs = np.empty((_ROWS, produced))
-        self._places = np.empty(_ROWS * produced, np.intp)
-        self._written = np.empty(_ROWS * produced, written.codes.dtype)
-        self.views = functools.lru_cache(maxsize=_LENGTHS)(self._views)
+        self._rows = as_strided(self._inputs, (rows, row), (block * step, step))
+        self._outputs = np.empty((rows, produced))
+        self._places = np.empty(rows * produced, np.intp)
+        self._written = np.empty(rows * produced, written.codes.dtype)
+        self._views_of = functools.lru_cache(maxsize=_LENGTHS)(self._views)
+
+    def work(self, data: bytes) -> bytes:
+        """What the bytes of new samples yield, ``silence`` or as many of before in front; at most a piece."""
+        inputs, rows, outputs, whole, places, written = self._views_of(len(data))
+        self._read(data, inputs)
+        # A last row that is not full reads old samples as its newest: they reach only outputs left out below.
+        rows.dot(self._matrix, outputs)
+        places[:] = whole
+        self._codes.take(places, None, written, "clip")
+        return written.tobytes()
 
     def _views(self, size: int) -> "_Views":
         """What to work with when there are so many bytes, those of before included."""
@@ -108,28 +122,62 @@ class Filter:
     """A FIR filter applied block by block; of its own it has only the bytes it must remember."""
 
     def __init__(self, bench: _Bench) -> None:
-        self._bench = bench
+        self.bench = bench
         self._before = bench.silence
 
     def feed(self, data: bytes) -> bytes:
         """Take the bytes of whole samples, and return those of what they yield, saturated to 16 bits."""
-        bench = self._bench
+        bench = self.bench
         if len(data) > bench.piece:
             pieces = range(0, len(data), bench.piece)
             return b"".join([self.feed(data[at : at + bench.piece]) for at in pieces])
+        return bench.work(self.behind(data))
+
+    def behind(self, data: bytes) -> bytes:
+        """Put bytes behind those of before, and keep the last of them for the next."""
         data = self._before + data
-        self._before = data[-len(bench.silence) :]
-        inputs, rows, outputs, whole, places, written = bench.views(len(data))
-        bench.read(data, inputs)
-        # A last row that is not full reads old samples as its newest: they reach only outputs left out below.
-        rows.dot(bench.matrix, outputs)
-        places[:] = whole
-        bench.codes.take(places, None, written, "clip")
-        return written.tobytes()
+        self._before = data[-len(self.bench.silence) :]
+        return data
 
     def reset(self) -> None:
         """Forget what was heard, as if silence had come before."""
-        self._before = self._bench.silence
+        self._before = self.bench.silence
+
+    @staticmethod
+    def feed_all(fed: Sequence["tuple[Filter, bytes]"]) -> list[bytes]:
+        """Feed different filters of one kind, whole samples each; return what each yields.
+
+        Their samples stand in one row, as if they were one filter's, so that there is one product for many.
+        What that makes of the end of one and the beginning of the next is left out.
+        """
+        if len(fed) == 1:
+            return [one.feed(data) for one, data in fed]
+        bench = fed[0][0].bench
+        made: list[bytes] = []
+        row: list[bytes] = []
+        ends: list[tuple[int, int]] = []
+        at = 0
+        for one, data in fed:
+            if at + len(bench.silence) + len(data) > bench.piece:
+                made += _cut(bench, row, ends)
+                row, ends, at = [], [], 0
+            if len(data) + len(bench.silence) > bench.piece:
+                made.append(one.feed(data))
+                continue
+            piece = one.behind(data)
+            steps = -(-len(piece) // bench.step)
+            row.append(piece.ljust(steps * bench.step, b"\0"))
+            ends.append((at, len(data)))
+            at += steps * bench.step
+        return made + _cut(bench, row, ends)
+
+
+def _cut(bench: _Bench, row: list[bytes], ends: list[tuple[int, int]]) -> list[bytes]:
+    """What a row of pieces yields, whose own begin at so many bytes of it, and are so long."""
+    if not row:
+        return []
+    made, step, yielded = bench.work(b"".join(row)), bench.step, bench.yielded
+    return [made[at * yielded // step : (at + size) * yielded // step] for at, size in ends]
 
 
 def _up_matrix() -> NDArray[np.float64]:

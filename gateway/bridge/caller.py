@@ -4,7 +4,6 @@ from collections import deque
 from typing import Final
 
 from gateway.audio.mulaw import BYTES_PER_MS, FRAME
-from gateway.audio.transcode import CallerToAgent
 from gateway.bridge.arrivals import Arrivals
 from gateway.bridge.backlog import Backlog
 from gateway.bridge.limits import Limits
@@ -27,7 +26,7 @@ _LATE_S: Final = 0.5
 
 
 class CallerLeg:
-    """Brings caller audio to the agent's rate; before the agent is there it keeps the newest of it."""
+    """What the agent is to hear of the caller; before the agent is there, the newest of it is kept."""
 
     def __init__(self, limits: Limits) -> None:
         self._bound = limits.early_media_ms * BYTES_PER_MS
@@ -38,7 +37,6 @@ class CallerLeg:
         self._early: deque[bytes] = deque()
         self._early_size = 0
         self._early_from = 0.0
-        self._filter = CallerToAgent()
         self._arrivals = Arrivals()
         self._backlog = Backlog(limits.late_media_ms)
         self._voice = Voice()
@@ -65,13 +63,10 @@ class CallerLeg:
         self._backlog.begin()
         return start.encoding == "audio/x-mulaw" and start.sample_rate == 8000
 
-    def convert(self, media: Media, now: float) -> bytes:
-        """PCM16 24 kHz of what is to be heard now; nothing if the message came before or has to wait."""
+    def pass_on(self, media: Media, now: float) -> bytes:
+        """What is to be heard now; nothing if the message came before or has to wait."""
         audio = self._take(media, now)
-        if not audio:
-            return b""
-        passed = self._backlog.take(audio, now)
-        return self._filter.feed(passed) if passed else b""
+        return self._backlog.take(audio, now) if audio else b""
 
     def keep(self, media: Media, now: float) -> None:
         """Store a frame until the agent has joined, forgetting the oldest past the bound.
@@ -92,11 +87,11 @@ class CallerLeg:
             self._early_size -= len(self._early.popleft())
 
     def kept(self) -> list[bytes]:
-        """All that was kept, as PCM16 24 kHz, two frames at a time."""
+        """All that was kept, two frames at a time."""
         audio = b"".join(self._early)
         self._early.clear()
         self._early_size = 0
-        return [self._filter.feed(audio[at : at + _PIECE]) for at in range(0, len(audio), _PIECE)]
+        return [audio[at : at + _PIECE] for at in range(0, len(audio), _PIECE)]
 
     def fresh(self, media: Media, now: float) -> None:
         """Note audio that nobody is there to hear."""

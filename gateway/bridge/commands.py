@@ -28,7 +28,7 @@ class Clear(msgspec.Struct, frozen=True):
 
 
 class SendAudio(msgspec.Struct, frozen=True, gc=False):
-    """Send PCM16 24 kHz audio to the agent."""
+    """Send caller audio to the agent: mu-law, to be brought to its rate."""
 
     audio: bytes
 

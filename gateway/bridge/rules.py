@@ -57,7 +57,7 @@ class Rules(Absences):
 
     def _caller_audio(self, event: media_stream.Media, now: float) -> list[Command]:
         if self._phase in _TALKING and self._agent is _JOINED:
-            audio = self._caller.convert(event, now)
+            audio = self._caller.pass_on(event, now)
             return [SendAudio(audio)] if audio else []
         if self._agent is AgentLeg.JOINING and self._phase in _OPEN:
             self._caller.keep(event, now)

@@ -6,6 +6,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from gateway.audio.transcode import CallerToAgent
 from gateway.bridge.events import AgentDoubted, AgentLost, Event, Leg, Malformed, ignore
 from gateway.calls.plan import Words
 from gateway.clients.agent_socket import AgentSocket
@@ -26,6 +27,7 @@ class AgentLine:
         self._take = take
         self._log = log
         self._socket: AgentSocket | None = None
+        self.filter = CallerToAgent()
         self.audio_refused = 0
 
     async def join(self, words: Words) -> None:
@@ -89,11 +91,15 @@ class AgentLine:
             event = Malformed(Leg.AGENT)
         self._take(event)
 
+    def fail(self, error: Exception) -> None:
+        """Take that sending audio raised: a bug of ours, which costs this session."""
+        self._lost(LostSocket(None, f"{type(error).__name__} while sending", clean=False, error=error))
+
     def _late(self) -> None:
         self._take(AgentDoubted())
 
     def _lost(self, lost: LostSocket) -> None:
-        if lost.error is not None:  # raised while taking a message: a bug of ours
+        if lost.error is not None:  # raised while taking a message, or sending one: a bug of ours
             self._log.error("gateway error", exc_info=lost.error)
         self._log.warning("agent lost", code=lost.code, reason=lost.reason, clean=lost.clean)
         self._take(AgentLost(lost.reason))

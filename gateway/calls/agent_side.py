@@ -11,6 +11,7 @@ from gateway.bridge.events import Briefed, Event, ignore
 from gateway.bridge.history import Past, Voice
 from gateway.calls.agent_line import AgentLine
 from gateway.calls.plan import Words
+from gateway.calls.uplink import Uplink
 from gateway.clients.vatel import Vatel
 from gateway.clients.vatel.agent_book import AgentBook, AgentWords
 from gateway.ids import ToolCallId
@@ -29,6 +30,7 @@ class AgentSide:
         plan_words: Callable[[], Awaitable[Words]],
         take: Callable[[Event], None],
         log: FilteringBoundLogger,
+        uplink: Uplink,
         *,
         book: AgentBook | None = None,
         language: str = "en",
@@ -37,6 +39,7 @@ class AgentSide:
         self._plan_words = plan_words
         self._take = take
         self._log = log
+        self._uplink = uplink
         self._book = book
         self._language = language
         self._line: AgentLine | None = None
@@ -59,6 +62,7 @@ class AgentSide:
         line = self._line
         async with asyncio.TaskGroup() as group:
             if before is not None:
+                self._uplink.flush()
                 before.detach()
                 self._refused += before.audio_refused
                 group.create_task(before.close())
@@ -68,21 +72,23 @@ class AgentSide:
             group.create_task(line.join(await self._said_to(self.words, past)))
             group.create_task(self._brief(self.words, greets=past is None))
 
-    def send_audio(self, pcm: bytes) -> None:
-        """Send caller audio; what the agent is too slow to take is dropped and counted."""
+    def send_audio(self, mulaw: bytes, at: float) -> None:
+        """Send caller audio that came ``at`` then; what the agent is too slow to take is counted."""
         if self._line is not None:
-            self._line.send_audio(pcm)
+            self._uplink.put(self._line, mulaw, at)
         else:
             self._refused += 1
 
     def answer(self, call_id: ToolCallId, output: str) -> None:
         """Answer a tool call."""
         if self._line is not None:
+            self._uplink.flush()
             self._line.answer(call_id, output)
 
     async def close(self) -> None:
         """End the session, of which nothing is heard then: bounded, and never raises."""
         if self._line is not None:
+            self._uplink.flush()
             await self._line.close()
         self._take = ignore
 

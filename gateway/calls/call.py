@@ -36,6 +36,7 @@ from gateway.calls.recording import Recorder
 from gateway.calls.scribe import Office, Scribe
 from gateway.calls.tenure import OFFERED, Alone, Tenure
 from gateway.calls.toolbox import Tool, ToolContext
+from gateway.calls.uplink import Uplink
 from gateway.clients.twilio import Twilio
 from gateway.clients.vatel import Vatel
 from gateway.clients.vatel.agent_book import AgentBook
@@ -54,6 +55,7 @@ class Means:
     twilio: Twilio
     tools: Mapping[str, Tool]
     metrics: Metrics
+    uplink: Uplink
     recorder: Recorder | None = None
     office: Office = field(default_factory=Office)
     book: AgentBook | None = None
@@ -83,6 +85,7 @@ class Call:
             plan.words,
             self.feed if self._watch is None else self._watch.hear,
             self._log,
+            means.uplink,
             book=means.book,
             language=means.language,
         )
@@ -191,7 +194,7 @@ class Call:
             self._recording.caller(event.payload, now)
         for command in self._bridge.handle(event, now):
             if isinstance(command, SendAudio):  # fifty a second
-                self._agent.send_audio(command.audio)
+                self._agent.send_audio(command.audio, now)
             else:
                 self._carry_out(command, now)
         due = self._bridge.deadline

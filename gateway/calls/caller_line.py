@@ -56,8 +56,6 @@ class CallerLine:
         self._outbox = Outbox()
         self._clear_at: float | None = None
         self._held: media_stream.Media | None = None
-        self._heard = 0
-        self._timed_from = 0.0
         self._written = 0
         self._delays = (0.0, 0)  # of what was timed on its way to the caller: seconds in all, and how many
         self._close_code = _NORMAL
@@ -83,8 +81,6 @@ class CallerLine:
 
         That is one frame, unless this process is behind: then it catches up for less than a frame each.
         """
-        self._heard += 1
-        began = time.monotonic() if self._heard % _SAMPLE == 1 else 0.0
         try:
             event: Event = media_stream.parse(message)
         except WireError:
@@ -94,7 +90,6 @@ class CallerLine:
             if together is None:
                 self._lull()
             self._held = together or event
-            self._timed_from = self._timed_from or began
             return
         self._lull()
         if type(event) is media_stream.Start and event.stream_sid != self._stream_sid:
@@ -109,9 +104,6 @@ class CallerLine:
         if self._held is not None:
             held, self._held = self._held, None
             self._take(held)
-        if self._timed_from:
-            self._metrics.up.observe(time.monotonic() - self._timed_from)
-            self._timed_from = 0.0
 
     def _ended(self, code: int) -> None:
         self._lull()

@@ -23,6 +23,7 @@ from gateway.calls.recording import Recorder
 from gateway.calls.registry import Registry
 from gateway.calls.scribe import Office
 from gateway.calls.tenure import Alone, Tenure
+from gateway.calls.uplink import Uplink
 from gateway.clients.addresses import last_good
 from gateway.clients.egress import Egress
 from gateway.clients.http import pool
@@ -127,6 +128,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
+        uplink=Uplink(metrics.up.observe),
         clips=clip_files.load(settings.clips_language, settings.clips_dir, _otherwise_said(settings)),
         language=settings.clips_language,
         **_kept(settings, keeping, keeper),

@@ -16,6 +16,9 @@ SPEECH = sine(700, 0.1, 24000, -6)
 PCM = SPEECH.astype("<i2").tobytes()
 LINE = mulaw.encode(sine(700, 0.1, 8000, -6))
 TAIL = DELAY + 1
+NOISE = np.random.default_rng(1).integers(-32768, 32768, 8000).astype("<i2").tobytes()
+LOUD = NOISE[:4000]
+"""Bytes of any value, so of any mu-law sample."""
 
 
 def chunks(data: bytes, sizes: list[int]) -> list[bytes]:
@@ -45,6 +48,25 @@ def test_the_agent_hears_the_same_bytes_whatever_the_chunking(line: bytes, sizes
     heard = [parts.feed(chunk) for chunk in chunks(line, sizes)]
     assert [len(part) for part in heard] == [6 * len(chunk) for chunk in chunks(line, sizes)]
     assert b"".join(heard) == CallerToAgent().feed(line)
+
+
+@given(data=st.data(), calls=st.integers(1, 30))
+def test_filters_that_are_fed_together_yield_what_each_would_alone(data: st.DataObject, calls: int) -> None:
+    sizes = st.one_of(st.just(mulaw.FRAME), st.integers(0, 2500))
+    said = [data.draw(st.lists(sizes, min_size=2, max_size=2)) for _ in range(calls)]
+    frames = [[LOUD[number : number + size] for size in each] for number, each in enumerate(said)]
+    together, alone = ([CallerToAgent() for _ in range(calls)] for _ in range(2))
+    for turn in range(2):
+        fed = [(one, each[turn]) for one, each in zip(together, frames, strict=True)]
+        heard = [one.feed(each[turn]) for one, each in zip(alone, frames, strict=True)]
+        assert CallerToAgent.feed_all(fed) == heard
+
+
+@given(pairs=st.lists(st.integers(0, 400), min_size=2, max_size=20))
+def test_so_do_those_of_the_other_way(pairs: list[int]) -> None:
+    fed = [(Downsampler(), NOISE[number * 6 :][: size * 6]) for number, size in enumerate(pairs)]
+    heard = [Downsampler().feed(pcm) for _, pcm in fed]
+    assert Downsampler.feed_all(fed) == heard
 
 
 def test_silence_on_the_line_is_zeros_to_the_agent() -> None:

@@ -227,7 +227,7 @@ def test_what_the_caller_says_meanwhile_reaches_the_next_agent() -> None:
     for sequence in range(1, 4):
         drive.feed(media_stream.Media(LOUD, sequence))
     drive.feed(started(2))
-    assert [len(sent.audio) for sent in drive.all(SendAudio)] == [2 * 960, 960]
+    assert [len(sent.audio) for sent in drive.all(SendAudio)] == [2 * 160, 160]
     assert [(note.epoch, note.gap_ms) for note in drive.told(AgentBack)] == [(1, 0)]
 
 

@@ -25,7 +25,6 @@ from tests.unit.bridge_talk import (
     key,
     live,
     mark,
-    pcm,
     played_ms,
     tool,
 )
@@ -37,7 +36,7 @@ def frame(number: int, fill: int = 255, size: int = 160) -> media_stream.Media:
 
 
 def sent(done: list[object]) -> int:
-    """Bytes of PCM sent to the agent."""
+    """Bytes of caller audio sent to the agent."""
     return sum(len(command.audio) for command in done if isinstance(command, SendAudio))
 
 
@@ -78,11 +77,11 @@ def test_the_newest_second_the_caller_spoke_before_the_agent_came_is_sent_when_i
     for number in range(1, 101):
         assert bridge.handle(frame(number, fill=number), number * 0.02) == []
     done = bridge.handle(STARTED, 2.1)
-    assert sent(list(done)) == 8000 * 6
+    assert sent(list(done)) == 8000
     assert done[25:] == [Tell(Joined(2100.0))]
 
 
-def test_early_audio_is_brought_to_the_agents_rate_with_what_follows_in_one_piece() -> None:
+def test_early_audio_and_what_follows_are_sent_as_if_the_agent_had_been_there() -> None:
     early, late = joining(), live()
     for number in range(1, 4):
         early.handle(frame(number, fill=number * 50), 0.1)
@@ -101,7 +100,7 @@ def test_empty_early_frames_take_no_room() -> None:
 
 def test_audio_of_the_caller_goes_to_the_agent_at_once() -> None:
     done = live().handle(frame(1), 0.1)
-    assert sent(list(done)) == len(acts(done)) * 960 == 960
+    assert sent(list(done)) == len(acts(done)) * 160 == 160
 
 
 @pytest.mark.parametrize("taken", [live, joining])
@@ -123,7 +122,7 @@ def test_audio_of_the_caller_for_nobody_is_counted() -> None:
 def test_an_agent_that_was_there_first_is_live_when_the_stream_opens() -> None:
     bridge = admitted()
     assert bridge.handle(STARTED, 0.4) == [Tell(Joined(400.0))]
-    assert (bridge.handle(START, 1.0), sent(list(bridge.handle(frame(1), 1.1)))) == ([], 960)
+    assert (bridge.handle(START, 1.0), sent(list(bridge.handle(frame(1), 1.1)))) == ([], 160)
 
 
 def test_an_agent_starts_once() -> None:
@@ -246,7 +245,7 @@ def test_nothing_follows_the_end() -> None:
 def test_commands_print_sizes_and_no_audio() -> None:
     bridge = live()
     play = next(c for c in bridge.handle(chunk("a", 20), 0.0) if isinstance(c, Play))
-    assert (repr(play), repr(SendAudio(pcm(10)))) == ("Play(160 bytes)", "SendAudio(480 bytes)")
+    assert (repr(play), repr(SendAudio(bytes(160)))) == ("Play(160 bytes)", "SendAudio(160 bytes)")
     assert repr(answer("c1", secret=1)) == "AnswerTool('c1', 12 characters)"
 
 

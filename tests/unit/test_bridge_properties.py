@@ -66,7 +66,7 @@ class Call(RuleBasedStateMachine):
                 self.transfers += 1
                 self.all_was_heard()
             elif isinstance(command, commands.SendAudio):
-                assert len(command.audio) <= SECOND * 6
+                assert len(command.audio) <= SECOND
             elif isinstance(command, commands.HangUp):
                 self.hung_up(command)
 

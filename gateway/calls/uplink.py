@@ -1,0 +1,85 @@
+"""Caller audio on its way to the agents: what a turn of the loop brought, of all calls, is converted at once.
+
+A frame costs a filter several times as much by itself as among others, because each step of numpy costs more
+to begin than to do. So a process becomes cheaper as it becomes busy, and a frame waits for nothing but those
+that were read with it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from gateway.audio.transcode import CallerToAgent
+
+_TOGETHER: Final = 11
+"""Frames of 20 ms that fit one product of the filter."""
+_SAMPLE: Final = 16
+"""Every so many-th message is timed, the first too: a histogram costs a tenth of a frame."""
+
+
+class Receiver(Protocol):
+    """A session that is sent caller audio."""
+
+    filter: CallerToAgent
+    """What brings this session's audio to its rate."""
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Take PCM16 at 24 kHz."""
+
+    def fail(self, error: Exception) -> None:
+        """Take that sending raised: a bug, which is this session's alone."""
+
+
+class Uplink:
+    """The way of a process's calls to their agents.
+
+    Args:
+        observe: Is told now and then how long a message took, in seconds.
+    """
+
+    def __init__(self, observe: Callable[[float], object]) -> None:
+        self._observe = observe
+        self._waiting: dict[Receiver, bytes] = {}
+        self._called = False
+        self._count = 0
+        self._timed_from = 0.0
+
+    def put(self, receiver: Receiver, mulaw: bytes, at: float) -> None:
+        """Send a session audio, at the latest when the loop has read what there is to be read.
+
+        Args:
+            receiver: Whose audio it is; what was put for it before goes first.
+            mulaw: At 8 kHz.
+            at: When it came, on the monotonic clock in seconds.
+        """
+        if receiver in self._waiting:
+            self.flush()
+        self._waiting[receiver] = mulaw
+        self._count += 1
+        if self._count % _SAMPLE == 1:
+            self._timed_from = self._timed_from or at
+        if len(self._waiting) >= _TOGETHER:
+            self.flush()
+        elif not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._turn_over)
+
+    def flush(self) -> None:
+        """Send all that waits, now: before anything else is sent to one of those sessions."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, {}
+        made = CallerToAgent.feed_all([(receiver.filter, mulaw) for receiver, mulaw in waiting.items()])
+        for receiver, pcm in zip(waiting, made, strict=True):
+            try:
+                receiver.send_audio(pcm)
+            except Exception as error:  # noqa: BLE001 - the edge of a call: the others' audio goes on
+                receiver.fail(error)
+        if self._timed_from:
+            self._observe(time.monotonic() - self._timed_from)
+            self._timed_from = 0.0
+
+    def _turn_over(self) -> None:
+        self._called = False
+        self.flush()
