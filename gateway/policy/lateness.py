@@ -1,6 +1,6 @@
 """How late frames are: the sign that a process carries as many calls as it can, or more.
 
-What is measured is frames of nobody's: a timer of 20 ms, the pace at which audio comes, which is as late as
+What is measured is frames of nobody's: a timer that comes with every third of them, which is as late as
 any frame that is to be read at that moment. A pause of the process makes late all of the frames it spans.
 """
 
@@ -9,6 +9,9 @@ from collections import deque
 from typing import Final
 
 FRAME_S: Final = 0.02
+_FRAMES: Final = 3
+LOOK_S: Final = _FRAMES * FRAME_S
+"""From one look to the next: a wake-up of a process costs more than what it then does."""
 WINDOW_S: Final = 5.0
 _NEWEST_S: Final = 2.0
 _SLICE_S: Final = 0.5
@@ -37,13 +40,13 @@ class Lateness:
         self._slices: deque[_Slice] = deque(maxlen=round(WINDOW_S / _SLICE_S))
 
     def note(self, late_s: float, now: float) -> None:
-        """A frame that was due has come, so late; and with it all that became due meanwhile."""
+        """A look that was due has come, so late: as late are the frames it is for, and what came due meanwhile."""
         number = int(now / _SLICE_S)
         if not self._slices or self._slices[-1].number != number:
             self._slices.append(_Slice(number))
         counts = self._slices[-1].counts
         late_s = min(late_s, WINDOW_S)
-        counts[bisect_left(_BOUNDS_S, late_s)] += 1
+        counts[bisect_left(_BOUNDS_S, late_s)] += _FRAMES
         while (late_s := late_s - FRAME_S) > 0:
             counts[bisect_left(_BOUNDS_S, late_s)] += 1
 

@@ -67,7 +67,7 @@ class DeliveryLimits:
     deadline_s: float = 10.0
     lease_s: float = 30.0
     first_look_s: float = 0.05
-    last_look_s: float = 1.0
+    last_look_s: float = 2.0
     close_s: float = 5.0
     gone_s: float = 3600.0
     schedule: Schedule = field(default_factory=Schedule)

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.calls.metrics import Metrics
 from gateway.calls.registry import Registry
-from gateway.policy.lateness import FRAME_S
+from gateway.policy.lateness import LOOK_S
 
 _COUNT_EVERY_S: Final = 1.0
 _DESCRIPTORS: Final = Path("/proc/self/fd")
@@ -57,8 +57,8 @@ class Health:
         """Measure how late frames are, and how many descriptors are in use, until cancelled."""
         count_at = 0.0
         while True:
-            due = time.monotonic() + FRAME_S
-            await asyncio.sleep(FRAME_S)
+            due = time.monotonic() + LOOK_S
+            await asyncio.sleep(LOOK_S)
             now = time.monotonic()
             late_s = max(0.0, now - due)
             self._metrics.loop_lag.observe(late_s)

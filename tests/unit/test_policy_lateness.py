@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy.lateness import FRAME_S, Lateness
+from gateway.policy.lateness import LOOK_S, Lateness
 
 LIMIT_S = 0.04
 
@@ -11,7 +11,7 @@ def run(lateness: Lateness, since: float, until: float, late_s: float = 0.001) -
     """Frames on time, or all of them so late; returns the time."""
     now = since
     while now < until:
-        now += FRAME_S
+        now += LOOK_S
         lateness.note(late_s, now)
     return now
 
@@ -31,8 +31,16 @@ def test_the_lateness_of_99_of_100_frames_is_told(late_s: float, p99_s: float) -
 def test_one_frame_of_a_hundred_may_be_late() -> None:
     lateness = Lateness()
     now = run(lateness, 0.0, 4.9)
-    lateness.note(0.055, now)  # and the two behind it by 35 and 15 ms
-    assert lateness.p99_s(now) <= 0.02
+    lateness.note(0.055, now)  # three frames, and the two behind them by 35 and 15 ms
+    assert lateness.p99_s(now) == 0.07
+    assert not lateness.late(LIMIT_S, now, already=False)
+
+
+def test_two_looks_of_eighty_that_were_late_are_too_many() -> None:
+    lateness = Lateness()
+    for now in (run(lateness, 0.0, 2.0), run(lateness, 2.0, 4.9)):
+        lateness.note(0.055, now)
+    assert lateness.late(LIMIT_S, now, already=False)
 
 
 def test_a_pause_makes_all_frames_late_that_it_spans() -> None:
