@@ -14,6 +14,8 @@ from gateway.audio.transcode import CallerToAgent
 
 _TOGETHER: Final = 11
 """Frames of 20 ms that fit one product of the filter."""
+_APART_S: Final = 0.0005
+"""A frame so long after the one before was read alone, and none is to be expected with it."""
 _SAMPLE: Final = 16
 """Every so many-th message is timed, the first too: a histogram costs a tenth of a frame."""
 
@@ -43,6 +45,7 @@ class Uplink:
         self._waiting: dict[Receiver, bytes] = {}
         self._called = False
         self._count = 0
+        self._last_at = 0.0
         self._timed_from = 0.0
 
     def put(self, receiver: Receiver, mulaw: bytes, at: float) -> None:
@@ -53,13 +56,15 @@ class Uplink:
             mulaw: At 8 kHz.
             at: When it came, on the monotonic clock in seconds.
         """
-        if receiver in self._waiting:
-            self.flush()
-        self._waiting[receiver] = mulaw
+        alone = at - self._last_at > _APART_S
+        self._last_at = at
         self._count += 1
         if self._count % _SAMPLE == 1:
             self._timed_from = self._timed_from or at
-        if len(self._waiting) >= _TOGETHER:
+        if receiver in self._waiting:
+            self.flush()
+        self._waiting[receiver] = mulaw
+        if alone or len(self._waiting) >= _TOGETHER:
             self.flush()
         elif not self._called:
             self._called = True
@@ -67,15 +72,15 @@ class Uplink:
 
     def flush(self) -> None:
         """Send all that waits, now: before anything else is sent to one of those sessions."""
-        if not self._waiting:
-            return
-        waiting, self._waiting = self._waiting, {}
-        made = CallerToAgent.feed_all([(receiver.filter, mulaw) for receiver, mulaw in waiting.items()])
-        for receiver, pcm in zip(waiting, made, strict=True):
-            try:
-                receiver.send_audio(pcm)
-            except Exception as error:  # noqa: BLE001 - the edge of a call: the others' audio goes on
-                receiver.fail(error)
+        waiting = self._waiting
+        if len(waiting) == 1:
+            receiver, mulaw = waiting.popitem()
+            _send(receiver, receiver.filter.feed(mulaw))
+        elif waiting:
+            self._waiting = {}
+            made = CallerToAgent.feed_all([(receiver.filter, mulaw) for receiver, mulaw in waiting.items()])
+            for receiver, pcm in zip(waiting, made, strict=True):
+                _send(receiver, pcm)
         if self._timed_from:
             self._observe(time.monotonic() - self._timed_from)
             self._timed_from = 0.0
@@ -83,3 +88,10 @@ class Uplink:
     def _turn_over(self) -> None:
         self._called = False
         self.flush()
+
+
+def _send(receiver: Receiver, pcm: bytes) -> None:
+    try:
+        receiver.send_audio(pcm)
+    except Exception as error:  # noqa: BLE001 - the edge of a call: the others' audio goes on
+        receiver.fail(error)

@@ -40,7 +40,7 @@ class Lateness:
         self._slices: deque[_Slice] = deque(maxlen=round(WINDOW_S / _SLICE_S))
 
     def note(self, late_s: float, now: float) -> None:
-        """A look that was due has come, so late: as late are the frames it is for, and what came due meanwhile."""
+        """A look that was due has come, so late, as are the frames it is for; more came due meanwhile."""
         number = int(now / _SLICE_S)
         if not self._slices or self._slices[-1].number != number:
             self._slices.append(_Slice(number))
