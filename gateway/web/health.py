@@ -57,15 +57,16 @@ class Health:
         """Measure how late frames are, and how many descriptors are in use, until cancelled."""
         count_at = 0.0
         while True:
+            now = time.monotonic()
+            if now >= count_at:
+                count_at = now + _COUNT_EVERY_S
+                self._admission.descriptors = descriptors_used()
             due = time.monotonic() + LOOK_S
             await asyncio.sleep(LOOK_S)
             now = time.monotonic()
             late_s = max(0.0, now - due)
             self._metrics.loop_lag.observe(late_s)
             self._admission.lateness.note(late_s, now)
-            if now >= count_at:
-                count_at = now + _COUNT_EVERY_S
-                self._admission.descriptors = descriptors_used()
 
 
 def descriptors_used() -> float:

@@ -157,7 +157,7 @@ async def test_a_call_that_was_certainly_not_placed_is_placed_later_and_once(tmp
 
 
 async def test_a_call_that_is_too_old_to_make_sense_is_reported_failed(tmp_path: Path) -> None:
-    async with world(tmp_path, deadline_s=0.3, times=replace(HASTE, too_old_s=0.5)) as at:
+    async with world(tmp_path, deadline_s=0.3, times=replace(HASTE, too_old_s=2.0)) as at:
         at.twilio.refuse_rest(faults.no_call_and_no_answer(times=None))
         accepted = await at.dialler.place(draft(), KEY)
         await over(at, Status.FAILED)
