@@ -7,10 +7,10 @@ that were read with it.
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Final, Protocol
 
 from gateway.audio.transcode import CallerToAgent
+from gateway.calls.metrics import Metrics
 
 _TOGETHER: Final = 11
 """Frames of 20 ms that fit one product of the filter."""
@@ -34,14 +34,10 @@ class Receiver(Protocol):
 
 
 class Uplink:
-    """The way of a process's calls to their agents.
+    """The way of a process's calls to their agents."""
 
-    Args:
-        observe: Is told now and then how long a message took, in seconds.
-    """
-
-    def __init__(self, observe: Callable[[float], object]) -> None:
-        self._observe = observe
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._waiting: dict[Receiver, bytes] = {}
         self._called = False
         self._count = 0
@@ -82,7 +78,7 @@ class Uplink:
             for receiver, pcm in zip(waiting, made, strict=True):
                 _send(receiver, pcm)
         if self._timed_from:
-            self._observe(time.monotonic() - self._timed_from)
+            self._metrics.up.observe(time.monotonic() - self._timed_from)
             self._timed_from = 0.0
 
     def _turn_over(self) -> None:

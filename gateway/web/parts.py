@@ -128,7 +128,7 @@ def join(settings: Settings, limits: Limits | None = None, *, keep: bool = True)
         twilio=twilio,
         tools=tools,
         metrics=metrics,
-        uplink=Uplink(metrics.up.observe),
+        uplink=Uplink(metrics),
         clips=clip_files.load(settings.clips_language, settings.clips_dir, _otherwise_said(settings)),
         language=settings.clips_language,
         **_kept(settings, keeping, keeper),

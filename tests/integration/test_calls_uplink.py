@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from gateway.audio.transcode import CallerToAgent
+from gateway.calls.metrics import Metrics
 from gateway.calls.uplink import Uplink
+from gateway.cli.demo_figures import Kept
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +52,9 @@ def timed() -> list[float]:
 @pytest.fixture
 def uplink(timed: list[float]) -> Uplink:
     """A way up that is busy: a frame came just now."""
-    made = Uplink(timed.append)
+    metrics, kept = Metrics(), Kept("up")
+    made = Uplink(metrics)
+    metrics.up, kept.values = kept, timed  # as the demonstration does, whose gateway is built by then
     made.put(Session(), said(0, 0), AT)
     return made
 

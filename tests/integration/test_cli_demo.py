@@ -82,6 +82,14 @@ def test_figures_are_printed_and_nothing_private_is(printed: str) -> None:
     assert "\x1b" not in printed
 
 
+@pytest.mark.parametrize(
+    "what", ["added delay, caller", "added delay, agent", "interruption to", "mark round"]
+)
+def test_figures_are_of_something(printed: str, what: str) -> None:
+    row = next(line for line in printed.splitlines() if f"│ {what}" in line)
+    assert int(row.rstrip("│ ").rpartition(" ")[2]) > 0
+
+
 def test_the_gateway_reports_what_the_telephone_heard_of_the_cut_turn(printed: str) -> None:
     row = next(line for line in printed.splitlines() if "│ We are open" in line)
     said, heard, cut, reported, reported_cut = map(int, re.findall(r"(\d+) │", row)[1:])
